@@ -1,0 +1,42 @@
+"""Attentions behind one interface: each is a linear operator Ā on values."""
+
+from attention_zoo import attentions as _attentions  # registers them
+from attention_zoo.attention import Attention, Support
+from attention_zoo.build import build_attention
+from attention_zoo.errors import UnsupportedError, UsageError
+from attention_zoo.filters import Filter
+from attention_zoo.layer import build_layer
+from attention_zoo.operators import (
+    AttentionOperator,
+    DenseOperator,
+    FactoredOperator,
+    FilteredOperator,
+    KernelOperator,
+)
+from attention_zoo.registry import filters, names, register_attention, register_filter
+from attention_zoo.spec import Spec, parse_spec
+from attention_zoo.version import __version__
+
+__all__ = [
+    "Attention",
+    "AttentionOperator",
+    "DenseOperator",
+    "FactoredOperator",
+    "Filter",
+    "FilteredOperator",
+    "KernelOperator",
+    "Spec",
+    "Support",
+    "UnsupportedError",
+    "UsageError",
+    "__version__",
+    "build_attention",
+    "build_layer",
+    "filters",
+    "names",
+    "parse_spec",
+    "register_attention",
+    "register_filter",
+]
+
+del _attentions

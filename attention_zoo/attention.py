@@ -1,0 +1,103 @@
+"""What an attention is: a module that makes an operator from queries and keys."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from attention_zoo.errors import UsageError
+from attention_zoo.operators import AttentionOperator, zero_pads
+
+
+@dataclass(frozen=True)
+class Support:
+    """What an attention declares of itself; contract tests hold it to that.
+
+    rows_sum_to_one: Ā1 = 1 on real rows, so that powers of Ā keep their scale.
+    time, memory: growth in N of a forward and backward pass.
+    head_dims: smallest, largest and step of the head widths it takes.
+    """
+
+    paper: str
+    rows_sum_to_one: bool
+    time: str
+    memory: str
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    dtypes: tuple[torch.dtype, ...] = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    head_dims: tuple[int, int, int] = (1, 65536, 1)
+    mask: bool = True
+    causal: bool = False
+
+
+class Attention(nn.Module, ABC):
+    """Base class: `(q, k, keep=None, x=None) -> AttentionOperator`.
+
+    A subclass declares `support` and writes `operator` (the fast path) and `reference` (Ā from
+    the paper's equations). Random draws are buffers that `resample` draws anew.
+    """
+
+    support: ClassVar[Support]
+    needs_input: ClassVar[bool] = False
+    redraw: int = 0  # steps between two draws in training; 0 for an attention that draws nothing
+
+    def __init__(self, *, heads: int, head_dim: int, max_len: int) -> None:
+        super().__init__()
+        self.heads, self.head_dim, self.max_len = heads, head_dim, max_len
+
+    def forward(
+        self,
+        q: Tensor,  # (B, H, N, D)
+        k: Tensor,  # (B, H, N, D)
+        keep: Tensor | None = None,  # (B, N) bool, True for a real token
+        x: Tensor | None = None,  # (B, N, C), for attentions that need the layer's input
+    ) -> AttentionOperator:
+        B, H, N, D = q.shape
+        if k.shape != q.shape:
+            raise UsageError(
+                f"q {tuple(q.shape)} and k {tuple(k.shape)} differ: powers of Ā need a square Ā, "
+                "so cross-attention is not taken"
+            )
+        if (self.heads, self.head_dim) != (H, D):
+            raise UsageError(
+                f"made for {self.heads} heads of width {self.head_dim}, given {H} of {D}"
+            )
+        if N > self.max_len:
+            raise UsageError(f"{N} tokens are more than max_len={self.max_len}")
+        if keep is not None and (keep.shape != (B, N) or keep.dtype != torch.bool):
+            raise UsageError(f"keep must be a bool tensor of shape {(B, N)}, True for real tokens")
+        q, k = zero_pads(q, keep), zero_pads(k, keep)
+        if not self.needs_input:
+            return self.operator(q, k, keep)
+        if x is None:
+            raise UsageError(f"{type(self).__name__} needs the layer's input x besides q and k")
+        return self.operator(q, k, keep, x)
+
+    @abstractmethod
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
+        """Ā of q, k (B, H, N, D), whose padded positions are zero; their columns in Ā must be."""
+
+    @abstractmethod
+    def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
+        """Ā (B, H, N, N) in plain torch from the paper's equations, sharing no code with
+        `operator`. Rows of padded positions are not compared."""
+
+    def resample(self, generator: torch.Generator) -> None:
+        """Draws random features, hashes, … anew from a CPU generator."""
+
+    @classmethod
+    def unsupported(cls, device: str, dtype: torch.dtype, head_dim: int) -> list[str]:
+        """Reasons why this attention cannot run so; empty where it can."""
+        support, reasons = cls.support, []
+        if device not in support.devices:
+            reasons.append(f"it runs on {', '.join(support.devices)}, not on {device}")
+        if dtype not in support.dtypes:
+            known = ", ".join(str(known).removeprefix("torch.") for known in support.dtypes)
+            reasons.append(f"its dtypes are {known}, not {str(dtype).removeprefix('torch.')}")
+        least, most, step = support.head_dims
+        if not least <= head_dim <= most or head_dim % step:
+            reasons.append(
+                f"its head widths are multiples of {step} in {least}–{most}, not {head_dim}"
+            )
+        return reasons

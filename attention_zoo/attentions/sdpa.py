@@ -1,0 +1,64 @@
+"""Exact softmax attention by torch's fused kernels."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from attention_zoo.attention import Attention, Support
+from attention_zoo.attentions.softmax import softmax_matrix
+from attention_zoo.errors import UnsupportedError, one_line
+from attention_zoo.operators import KernelOperator
+from attention_zoo.registry import register_attention
+
+BACKENDS = {
+    "math": SDPBackend.MATH,
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+
+
+@register_attention("sdpa")
+class SDPA(Attention):
+    """Ā = softmax(q kᵀ / √D) by torch's scaled_dot_product_attention, in O(N) memory.
+
+    backend: `auto` leaves the choice to torch; another name allows that kernel alone and raises
+    UnsupportedError where it cannot run. Vaswani et al. 2017 (arXiv 1706.03762), eq. 1; the flash
+    kernel is Dao et al. 2022 (arXiv 2205.14135), algorithm 1.
+    """
+
+    support = Support(paper="Vaswani et al. 2017", rows_sum_to_one=True, time="N²", memory="N")
+
+    def __init__(
+        self,
+        *,
+        heads: int,
+        head_dim: int,
+        max_len: int,
+        backend: Literal["auto", "math", "flash", "efficient", "cudnn"] = "auto",
+    ) -> None:
+        super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
+        self.backend = backend
+
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> KernelOperator:
+        return KernelOperator(q, k, keep, self._kernel)
+
+    def _kernel(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None) -> Tensor:
+        mask = None if keep is None else keep[:, None, None, :]
+        if self.backend == "auto":
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        try:
+            with sdpa_kernel(BACKENDS[self.backend]):
+                return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        except RuntimeError as error:
+            given = f"{q.device.type} {q.dtype} head width {q.shape[-1]}"
+            raise UnsupportedError(
+                f"sdpa:backend={self.backend} cannot run here ({given}"
+                f"{', padding mask' if keep is not None else ''}): {one_line(error)}; "
+                "`sdpa` lets torch choose"
+            ) from error
+
+    def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
+        return softmax_matrix(q, k, keep)

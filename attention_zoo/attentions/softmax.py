@@ -1,0 +1,42 @@
+"""Softmax attention from its definition."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from attention_zoo.attention import Attention, Support
+from attention_zoo.operators import DenseOperator
+from attention_zoo.precision import full_precision, lowest
+from attention_zoo.registry import register_attention
+
+
+def softmax_matrix(q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
+    """softmax(q kᵀ / √D) over the real keys, (B, H, N, N); the reference of every exact kernel.
+    A row with no real key is 0, as torch's fused kernels have it."""
+    scores = torch.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(q.shape[-1])
+    if keep is None:
+        return scores.softmax(-1)
+    weights = scores.masked_fill(~keep[:, None, None], -torch.inf).softmax(-1)
+    return weights.nan_to_num(0.0)
+
+
+@register_attention("softmax")
+class Softmax(Attention):
+    """Ā = softmax(q kᵀ / √D), written down: O(N²) memory.
+
+    Vaswani et al. 2017 (arXiv 1706.03762), eq. 1.
+    """
+
+    support = Support(paper="Vaswani et al. 2017", rows_sum_to_one=True, time="N²", memory="N²")
+
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> DenseOperator:
+        scores = (q * self.head_dim**-0.5) @ k.mT
+        with full_precision(scores) as (scores,):
+            if keep is not None:
+                scores = scores.masked_fill(~keep[:, None, None], lowest(scores))
+            matrix = scores.softmax(-1).to(q.dtype)
+        return DenseOperator(matrix, keep)
+
+    def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
+        return softmax_matrix(q, k, keep)

@@ -1,0 +1,86 @@
+"""Exact softmax attention by xformers' memory-efficient kernels."""
+
+import importlib.util
+
+import torch
+from torch import Tensor
+
+from attention_zoo.attention import Attention, Support
+from attention_zoo.attentions.softmax import softmax_matrix
+from attention_zoo.errors import UnsupportedError, one_line
+from attention_zoo.operators import KernelOperator
+from attention_zoo.registry import register_attention
+
+INSTEAD = "`sdpa` is the same mathematics in torch's own kernels"
+
+
+@register_attention("xformers")
+class MemoryEfficient(Attention):
+    """Ā = softmax(q kᵀ / √D) by xformers.ops.memory_efficient_attention (tested: 0.0.35).
+
+    Padded batches are packed: the real tokens of all examples as one sequence under a
+    BlockDiagonalMask, the only padding that its kernels train with; the gather and scatter are
+    part of its cost. Head widths are multiples of 8 (16-bit alignment) up to 256 (its flash
+    kernel). Rabe & Staats 2021 (arXiv 2112.05682); Lefaudeux et al. 2022.
+    """
+
+    support = Support(
+        paper="Rabe & Staats 2021",
+        rows_sum_to_one=True,
+        time="N²",
+        memory="N",
+        devices=("cuda",),
+        dtypes=(torch.float32, torch.bfloat16, torch.float16),
+        head_dims=(8, 256, 8),
+    )
+
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> KernelOperator:
+        return _Packed(q, k, keep)
+
+    def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
+        return softmax_matrix(q, k, keep)
+
+    @classmethod
+    def unsupported(cls, device: str, dtype: torch.dtype, head_dim: int) -> list[str]:
+        reasons = super().unsupported(device, dtype, head_dim)
+        if importlib.util.find_spec("xformers") is None:
+            reasons.append("xformers is not installed (pip install 'xformers>=0.0.34,<0.0.36')")
+        return [*reasons, INSTEAD] if reasons else []
+
+
+class _Packed(KernelOperator):
+    """Packs q and k once, and each v as it comes."""
+
+    def __init__(self, q: Tensor, k: Tensor, keep: Tensor | None) -> None:
+        super().__init__(q, k, keep, self._attend)
+        try:
+            from xformers.ops import memory_efficient_attention
+            from xformers.ops.fmha import BlockDiagonalMask
+        except ImportError as error:
+            raise UnsupportedError(f"xformers: {one_line(error)}; {INSTEAD}") from error
+        self._memory_efficient_attention = memory_efficient_attention
+        self._real = self._bias = None
+        if keep is not None:
+            lengths = [n for n in keep.sum(-1).tolist() if n]
+            self._real = keep.flatten().nonzero().squeeze(-1)  # (ΣM,)
+            if lengths:
+                self._bias = BlockDiagonalMask.from_seqlens(lengths, device=q.device)
+        self.q, self.k = self._pack(q), self._pack(k)
+
+    def _pack(self, x: Tensor) -> Tensor:
+        """(B, H, N, D) to xformers' (B, N, H, D), or (1, ΣM, H, D) of the real tokens."""
+        x = x.transpose(1, 2)
+        return x if self._real is None else x.flatten(0, 1).index_select(0, self._real)[None]
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None) -> Tensor:
+        if keep is not None and self._bias is None:
+            return torch.zeros_like(v)  # no example has a real token
+        try:
+            out = self._memory_efficient_attention(q, k, self._pack(v), attn_bias=self._bias)
+        except NotImplementedError as error:
+            raise UnsupportedError(f"xformers: {one_line(error)}; {INSTEAD}") from error
+        if self._real is not None:
+            B, H, N, D = v.shape
+            empty = out.new_zeros(B * N, H, D)
+            out = empty.index_copy(0, self._real, out[0]).view(B, N, H, D)
+        return out.transpose(1, 2)

@@ -1,0 +1,22 @@
+"""What a graph filter is: a module that applies a function of an operator to values."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from attention_zoo.operators import AttentionOperator
+
+
+class Filter(nn.Module, ABC):
+    """Base class of filters: `(operator, v) -> f(Ā) v` with (B, H, N, D) values.
+
+    Its parameters are few scalars per head: training gives them no weight decay.
+    """
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+
+    @abstractmethod
+    def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
+        """f(Ā) v, of v's shape and dtype."""

@@ -1,0 +1,45 @@
+"""The self-attention layer: everything around the operator, the same for every attention."""
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from attention_zoo.build import build_attention
+from attention_zoo.errors import UsageError
+from attention_zoo.spec import Spec
+
+
+class SelfAttention(nn.Module):
+    """out(Ā v), q, k, v the heads of qkv(x); 4C² + 4C parameters besides the attention's own."""
+
+    def __init__(
+        self, spec: str | Spec, *, dim: int, heads: int, max_len: int, layer: int = 1
+    ) -> None:
+        super().__init__()
+        if dim % heads:
+            raise UsageError(f"dim={dim} is no multiple of heads={heads}")
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.attention = build_attention(
+            spec, heads=heads, head_dim=dim // heads, max_len=max_len, layer=layer
+        )
+
+    def forward(
+        self,
+        x: Tensor,  # (B, N, C)
+        keep: Tensor | None = None,  # (B, N), True for a real token
+    ) -> Tensor:  # (B, N, C)
+        if keep is not None:
+            x = torch.where(keep[..., None], x, 0.0)
+        qkv = rearrange(self.qkv(x), "b n (three h d) -> three b h n d", three=3, h=self.heads)
+        q, k, v = qkv.contiguous()
+        operator = self.attention(q, k, keep, x if self.attention.needs_input else None)
+        return self.out(rearrange(operator @ v, "b h n d -> b n (h d)"))
+
+
+def build_layer(
+    spec: str | Spec, *, dim: int, heads: int, max_len: int, layer: int = 1
+) -> SelfAttention:
+    """The module `(x, keep=None) -> x` of a spec, projections included."""
+    return SelfAttention(spec, dim=dim, heads=heads, max_len=max_len, layer=layer)

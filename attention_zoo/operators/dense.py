@@ -1,0 +1,20 @@
+"""An attention that is dense by nature."""
+
+from torch import Tensor
+
+from attention_zoo.operators.base import AttentionOperator
+
+
+class DenseOperator(AttentionOperator):
+    """Holds Ā; O(N²) memory."""
+
+    def __init__(
+        self,
+        matrix: Tensor,  # (B, H, N, N), zero in the columns of padded positions
+        keep: Tensor | None = None,  # (B, N)
+    ) -> None:
+        super().__init__(matrix, keep)
+        self.matrix = matrix
+
+    def _apply(self, v: Tensor) -> Tensor:
+        return self.matrix @ v

@@ -1,0 +1,41 @@
+"""An attention of low rank: Ā = left·right, evaluated without leaving the factors."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, scale
+
+
+class FactoredOperator(AttentionOperator):
+    """Ā = left·right. With M = right·left (R×R) and k ≥ 1, Āᵏ = left·Mᵏ⁻¹·right, so that
+
+        Σ cₖ Āᵏ v = c₀ v + left · g(M) · (right v),  g(M) = c₁ + c₂ M + c₃ M² + …
+
+    by Horner's rule on the R×D state: one pass over N for any order.
+    """
+
+    def __init__(
+        self,
+        left: Tensor,  # (B, H, N, R)
+        right: Tensor,  # (B, H, R, N), zero in the columns of padded positions
+        keep: Tensor | None = None,  # (B, N)
+    ) -> None:
+        super().__init__(left, keep)
+        self.left, self.right = left, right
+
+    def _apply(self, v: Tensor) -> Tensor:
+        return self.left @ (self.right @ v)
+
+    def _polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
+        order, R, D = len(coefficients) - 1, self.left.shape[-1], v.shape[-1]
+        # M costs N·R², each application that it saves 2·N·R·D.
+        if order < 2 or R >= 2 * D * (order - 1):
+            return super()._polynomial(coefficients, v)
+        constant, *lower, last = coefficients
+        moments = self.right @ v  # (B, H, R, D)
+        gram = self.right @ self.left  # (B, H, R, R)
+        state = scale(last, moments)
+        for coefficient in reversed(lower):
+            state = add_scaled(gram @ state, coefficient, moments)
+        return add_scaled(self.left @ state, constant, v)

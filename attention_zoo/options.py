@@ -1,0 +1,101 @@
+"""Typed options: text on a command line or in a spec to values, and back."""
+
+import inspect
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from attention_zoo.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Option:
+    annotation: Any
+    default: Any
+
+
+def options_of(function: Any, given: set[str]) -> dict[str, Option]:
+    """The keyword options of a callable: its annotated parameters but those that are `given`."""
+    hints = typing.get_type_hints(function)
+    options = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in given | {"self"} or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            continue
+        if name not in hints or parameter.default is parameter.empty:
+            raise UsageError(
+                f"option {name!r} of {function.__qualname__} needs a type and a default"
+            )
+        options[name] = Option(hints[name], parameter.default)
+    return options
+
+
+def parse_value(text: str, annotation: Any) -> Any:
+    """Text to a value of `annotation`: bool, int, float, str, Literal, tuple[X, ...], or a union.
+
+    Lists are written with `/` (`2/4`). Raises ValueError where the text is no such value.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        for choice in arguments:
+            if text == spell(choice):
+                return choice
+        raise ValueError(text)
+    if origin in (Union, types.UnionType):
+        for alternative in arguments:
+            try:
+                return parse_value(text, alternative)
+            except ValueError:
+                continue
+        raise ValueError(text)
+    if origin is tuple:
+        return tuple(parse_value(item, arguments[0]) for item in text.split("/"))
+    if annotation is bool:
+        return {"true": True, "false": False}[text] if text in ("true", "false") else _fail(text)
+    if annotation is type(None):
+        return None if text == "none" else _fail(text)
+    if annotation is float:
+        return float(text) if math.isfinite(float(text)) else _fail(text)
+    if annotation in (int, str):
+        return annotation(text)
+    raise TypeError(f"options of type {annotation!r} cannot be written as text")
+
+
+def _fail(text: str) -> Any:
+    raise ValueError(text)
+
+
+def spell(value: Any) -> str:
+    """A value as `parse_value` reads it."""
+    if isinstance(value, tuple):
+        return "/".join(spell(item) for item in value)
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def describe(annotation: Any) -> str:
+    """What a user may write for `annotation`."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return "|".join(spell(choice) for choice in arguments)
+    if origin in (Union, types.UnionType):
+        return "|".join(describe(alternative) for alternative in arguments)
+    if origin is tuple:
+        return f"{describe(arguments[0])}/…"
+    return "none" if annotation is type(None) else annotation.__name__
+
+
+def read_option(owner: str, key: str, text: str, options: dict[str, Option]) -> Any:
+    """The value of `key=text` among `options`; a UsageError says what `owner` takes instead."""
+    if key not in options:
+        raise unknown(f"option of {owner}", key, options)
+    try:
+        return parse_value(text, options[key].annotation)
+    except ValueError:
+        expected = describe(options[key].annotation)
+        raise UsageError(f"{owner}: {key}={text} is no {expected}") from None

@@ -1,0 +1,55 @@
+"""GFSA: attention replaced by a polynomial of itself."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from attention_zoo import AttentionOperator, Filter, UsageError, register_filter
+
+
+@register_filter("gfsa")
+class GraphFilter(Filter):
+    """H v for one of two polynomials of Ā, with w₀, w₁, w_K per head:
+
+    taylor (the paper's): H = w₀ I + w₁ Ā + w_K (Ā + (K−1)(Ā² − Ā))
+    power (exact):        H = w₀ I + w₁ Ā + w_K Ā^K
+
+    The bracket of `taylor` is the first-order expansion of Ā^K with Ā² − Ā for the derivative;
+    the two agree at K = 2 and are different filters from K = 3 on. H is given to the operator as
+    coefficients, so it costs what the operator's own polynomial costs.
+
+    w0, w1, wK: where the weights start, (0, 1, 0) by default: H = Ā. learn: which of them are
+    learned (or `none`); `wK` alone is what the authors released.
+    Wi, Choi et al. 2024 (arXiv 2312.04234).
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        K: int = 3,
+        mode: Literal["taylor", "power"] = "taylor",
+        w0: float = 0.0,
+        w1: float = 1.0,
+        wK: float = 0.0,
+        learn: tuple[Literal["w0", "w1", "wK"], ...] | Literal["none"] = ("w0", "w1", "wK"),
+    ) -> None:
+        super().__init__(heads)
+        if K < 1:
+            raise UsageError(f"gfsa needs K ≥ 1, not {K}")
+        self.K, self.mode = K, mode
+        for name, start in (("w0", w0), ("w1", w1), ("wK", wK)):
+            weight = nn.Parameter(torch.full((heads,), start), requires_grad=name in learn)
+            self.register_parameter(name, weight)
+
+    def coefficients(self) -> list[Tensor | float]:
+        """c₀, c₁, … of H = Σ cₖ Āᵏ, each (H,)."""
+        K = self.K
+        if K == 1:
+            return [self.w0, self.w1 + self.wK]
+        if self.mode == "taylor":
+            return [self.w0, self.w1 + (2 - K) * self.wK, (K - 1) * self.wK]
+        return [self.w0, self.w1, *[0.0] * (K - 2), self.wK]
+
+    def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
+        return operator.polynomial(self.coefficients(), v)

@@ -1,0 +1,133 @@
+"""What single attentions promise beyond the contract."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from attention_zoo import UnsupportedError, build_attention, build_layer
+from attention_zoo.attentions.linear import _EluPlusOne
+from attention_zoo.attentions.performer import orthogonal_gaussian
+from attention_zoo.registry import ATTENTIONS
+
+
+def build(spec, N=64, D=8):
+    return build_attention(spec, heads=2, head_dim=D, max_len=N)
+
+
+def qkv(N=64, D=8, dtype=torch.float64):
+    return torch.randn(3, 2, 2, N, D, dtype=dtype).unbind()
+
+
+def test_elu_plus_one_keeps_small_features_and_its_gradient():
+    x = torch.tensor([-25.0, -1.0, -1e-3, 0.0, 1e-3, 5.0, 60.0], dtype=torch.float32)
+    expected = torch.where(x > 0, x.double() + 1, x.double().exp())
+    assert_close(_EluPlusOne.apply(x).double(), expected, rtol=1e-6, atol=0)
+    points = torch.tensor([-9.0, -1.0, -0.1, 0.1, 3.0], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(_EluPlusOne.apply, points)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 20])
+def test_orthogonal_features(rows):
+    omega = orthogonal_gaussian(rows, 8, torch.Generator().manual_seed(0)).double()
+    block = omega[:8]
+    gram = block @ block.mT
+    assert_close(gram - gram.diagonal().diag(), torch.zeros_like(gram), atol=1e-5, rtol=0)
+    many = orthogonal_gaussian(8000, 8, torch.Generator().manual_seed(1)).double()
+    assert_close(many.square().sum(1).mean().item(), 8.0, atol=0.2, rtol=0)  # χ² of 8 degrees
+
+
+def test_performer_estimates_softmax_and_better_with_more_features():
+    q, k = (0.5 * x for x in qkv()[:2])
+    exact = build("softmax")(q, k).dense()
+    errors = []
+    for features in (16, 256, 4096):
+        draws = []
+        for seed in range(5):
+            performer = build(f"performer:features={features}")
+            performer.resample(torch.Generator().manual_seed(seed))
+            draws.append((performer(q, k).dense() - exact).norm() / exact.norm())
+        errors.append(torch.stack(draws).mean())
+    assert errors[0] > 2 * errors[1] > 4 * errors[2]  # 1/√R would be 4 and 16
+
+
+def test_performer_redraws_by_the_generator_alone():
+    performer = build("performer:features=20")
+    first = performer.omega.clone()
+    assert torch.equal(first, build("performer:features=20").omega)
+    performer.resample(torch.Generator().manual_seed(1))
+    assert not torch.equal(first, performer.omega)
+    performer.resample(torch.Generator().manual_seed(0))
+    assert torch.equal(first, performer.omega)
+
+
+def test_building_draws_nothing_from_the_global_generator():
+    """So that two variants with one seed start from the same shared weights."""
+    states = []
+    for spec in ("linear", "performer+gfsa", "softmax"):
+        torch.manual_seed(5)
+        build_layer(spec, dim=16, heads=2, max_len=8)
+        states.append(torch.get_rng_state())
+    assert all(torch.equal(states[0], state) for state in states)
+
+
+@pytest.mark.parametrize("backend", ["math", "flash"])
+def test_sdpa_backends_agree(backend):
+    q, k, v = qkv()
+    keep = torch.arange(64) < torch.tensor([64, 9])[:, None]
+    exact = build("softmax")(q, k, keep) @ v
+    assert_close(build(f"sdpa:backend={backend}")(q, k, keep) @ v, exact)
+
+
+def test_an_sdpa_backend_that_cannot_run_is_refused_with_reasons():
+    q, k, v = qkv()
+    with pytest.raises(UnsupportedError, match=r"backend=efficient cannot run here \(cpu"):
+        build("sdpa:backend=efficient")(q, k) @ v
+
+
+def test_xformers_off_cuda_stops_with_reasons_and_names_sdpa():
+    pytest.importorskip("xformers.ops", reason="xformers is not installed")
+    q, k, v = qkv(dtype=torch.float32)
+    with pytest.raises(UnsupportedError, match="sdpa"):
+        build("xformers")(q, k) @ v
+    reasons = ATTENTIONS.get("xformers").cls.unsupported("cpu", torch.float64, 12)
+    assert len(reasons) == 4
+    assert "cuda" in reasons[0] and "float64" in reasons[1] and "12" in reasons[2]
+    assert "sdpa" in reasons[3]
+    assert ATTENTIONS.get("xformers").cls.unsupported("cuda", torch.float32, 32) == []
+
+
+def test_xformers_packs_real_tokens_in_its_own_layout(monkeypatch):
+    ops = pytest.importorskip("xformers.ops", reason="xformers is not installed")
+    seen = []
+
+    def record(q, k, v, attn_bias=None):
+        seen.append((q, k, v, attn_bias))
+        return v
+
+    monkeypatch.setattr(ops, "memory_efficient_attention", record)
+    q, k, v = qkv(N=6)
+    keep = torch.tensor([[1, 0, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=torch.bool)
+    out = build("xformers", N=6)(q, k, keep) @ v
+    packed_q, packed_k, packed_v, bias = seen[0]
+    assert packed_q.shape == packed_k.shape == packed_v.shape == (1, 9, 2, 8)
+    assert torch.equal(packed_k[0, :3], k[0].transpose(0, 1)[keep[0]])
+    assert torch.equal(packed_q[0, 3:], q[1].transpose(0, 1))
+    assert bias.q_seqinfo.seqstart_py == [0, 3, 9]
+    assert torch.equal(out, torch.where(keep[:, None, :, None], v, 0.0))
+    assert build("xformers", N=6)(q, k) @ v is not None
+    assert seen[1][0].shape == (2, 6, 2, 8) and seen[1][3] is None
+
+
+def test_everything_else_works_where_optional_packages_are_missing():
+    code = (
+        "import sys; sys.modules['xformers'] = None; sys.modules['triton'] = None\n"
+        "import attention_zoo, gfsa, torch\n"
+        "layer = attention_zoo.build_layer('linear+gfsa', dim=16, heads=2, max_len=8)\n"
+        "layer(torch.randn(1, 8, 16)).sum().backward()\n"
+        "bad = [m for m in sys.modules if m.startswith(('lra', 'pytorch_lightning', 'pandas'))]\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
