@@ -21,7 +21,7 @@ class GraphFilter(Filter):
 
     w0, w1, wK: where the weights start, (0, 1, 0) by default: H = Ā. learn: which of them are
     learned (or `none`); `wK` alone is what the authors released.
-    Wi, Choi et al. 2024 (arXiv 2312.04234).
+    Choi, Wi et al. 2024 (arXiv 2312.04234), the GFSA filter and its Taylor approximation of Ā^K.
     """
 
     def __init__(

@@ -13,7 +13,8 @@ from attention_zoo.registry import register_attention
 class Efficient(Attention):
     """Ā = softmax(q over its features) · softmax(k over the tokens)ᵀ; R = D.
 
-    Both factors have rows that sum to 1, so Ā has. Shen et al. 2021 (arXiv 1812.01243), §3.2.
+    Both factors have rows that sum to 1, so Ā has. There is no 1/√D: the released code has none.
+    Shen et al. 2021 (arXiv 1812.01243), softmax normalisation.
     """
 
     support = Support(paper="Shen et al. 2021", rows_sum_to_one=True, time="N", memory="N")

@@ -33,7 +33,7 @@ class Performer(Attention):
     No stabiliser and no ε: with log s the logsumexp over tokens of the keys' exponents,
     right = softmax over tokens and left = softmax over features of ω·q′ + log s are the
     row-stochastic scaling, in which |q′|²/2 cancels.
-    Choromanski et al. 2021 (arXiv 2009.14794), lemma 1 and §2.4.
+    Choromanski et al. 2021 (arXiv 2009.14794), lemma 1 (eq. 7), eqs. 4 and 5, §2.4.
     """
 
     support = Support(paper="Choromanski et al. 2021", rows_sum_to_one=True, time="N", memory="N")

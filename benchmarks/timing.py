@@ -1,0 +1,20 @@
+"""Medians of forward + backward, interleaved so that a drift of the machine hits all alike."""
+
+import statistics
+import time
+
+import torch
+
+
+def interleaved(steps, repetitions, warmup=2):
+    """{name: median seconds} of {name: callable}, all timed in turn, round after round."""
+    seconds = {name: [] for name in steps}
+    for round in range(warmup + repetitions):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if round >= warmup:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,0 +1,1 @@
+"""Long Range Arena: its tasks, trained and measured for every attention under one protocol."""

@@ -1,0 +1,148 @@
+"""What can be typed."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from attention_zoo import UsageError, __version__
+
+PROGRAM = "run_lra.py"
+
+EXAMPLES = """\
+examples:
+  python run_lra.py --task listops --attn linear+gfsa
+  python run_lra.py --task listops --attn linear linear+gfsa --seed 0 1 2 --protocol quick
+  python run_lra.py --task listops --attn performer:features=128+gfsa:K=4,mode=power
+  python run_lra.py --task listops --attn sdpa --set training.steps=1000 task.train=20000
+
+commands (each has its own --help):
+  run_lra.py list       tasks, attentions and what they support here, filters, protocols
+  run_lra.py prepare    make a task's data, or verify what is there
+  run_lra.py measure    time and memory of variants, without training
+  run_lra.py table      tables from the runs on record
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for a mistake, in the place of usage and exit."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def run_parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description="Trains, tests and measures attentions on Long Range Arena, with and without "
+        "filters.",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument("--version", action="version", version=f"lra-gfsa {__version__}")
+    _variants(parser)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="default: 0")
+    _data(parser)
+    _results(parser)
+    parser.add_argument(
+        "--rerun", action="store_true", help="run again what is on record, in its place"
+    )
+    return parser
+
+
+def list_parser() -> Parser:
+    parser = Parser(prog=f"{PROGRAM} list", description="Lists what there is.")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        metavar="tasks|attentions|filters|protocols",
+        help="default: all of them",
+    )
+    _plugins(parser)
+    return parser
+
+
+def prepare_parser() -> Parser:
+    parser = Parser(
+        prog=f"{PROGRAM} prepare", description="Makes a task's data, or verifies what is there."
+    )
+    _protocol(parser)
+    _data(parser)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that generate; default: one a core. The data are the same for any number",
+    )
+    return parser
+
+
+def measure_parser() -> Parser:
+    parser = Parser(
+        prog=f"{PROGRAM} measure",
+        description="Time and memory of variants, each in a process of its own, without training.",
+    )
+    _variants(parser)
+    return parser
+
+
+def table_parser() -> Parser:
+    parser = Parser(prog=f"{PROGRAM} table", description="Tables from the runs on record.")
+    parser.add_argument("--task", nargs="+", metavar="TASK", help="default: all")
+    parser.add_argument("--format", choices=("github", "csv"), default="github")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    _results(parser)
+    return parser
+
+
+def _protocol(parser: Parser) -> None:
+    parser.add_argument("--task", required=True, help="see `list tasks`")
+    parser.add_argument("--protocol", default="nystromformer", help="default: %(default)s")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="leave the protocol, which marks the record: training.steps=1000 (the warm-up is "
+        "scaled with it unless training.warmup is set too)",
+    )
+
+
+def _variants(parser: Parser) -> None:
+    _protocol(parser)
+    parser.add_argument(
+        "--attn",
+        required=True,
+        nargs="+",
+        metavar="SPEC",
+        help="attention[:key=value,...][+filter[:key=value,...]]...",
+    )
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="default: 32")
+    parser.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto")
+    _plugins(parser)
+
+
+def _plugins(parser: Parser) -> None:
+    parser.add_argument(
+        "--plugin",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MODULE",
+        help="import this module, which registers attentions or filters of its own",
+    )
+
+
+def _data(parser: Parser) -> None:
+    parser.add_argument(
+        "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="default: data"
+    )
+
+
+def _results(parser: Parser) -> None:
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="default: results"
+    )

@@ -1,0 +1,82 @@
+"""The machine, the versions and the commit that a number comes from."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+PACKAGES = ("torch", "numpy", "pytorch-lightning", "xformers", "triton")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Environment:
+    """device: the processor's or GPU's name. commit: `+` where the checkout had changes, None
+    outside one."""
+
+    device: str
+    cores: int
+    threads: int
+    memory_gb: float
+    platform: str
+    python: str
+    versions: dict[str, str]
+    cuda: str | None
+    commit: str | None
+
+
+def environment(device: torch.device) -> Environment:
+    cuda = device.type == "cuda"
+    return Environment(
+        device=torch.cuda.get_device_name(device) if cuda else processor(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        threads=torch.get_num_threads(),
+        memory_gb=round(
+            torch.cuda.get_device_properties(device).total_memory / 1e9 if cuda else _main_memory(),
+            1,
+        ),
+        platform=platform.platform(),
+        python=platform.python_version(),
+        versions={name: version for name in PACKAGES if (version := _version(name))},
+        cuda=torch.version.cuda,
+        commit=commit(),
+    )
+
+
+def processor() -> str:
+    """The CPU's name as its maker gives it, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def commit() -> str | None:
+    """The checkout's commit, with `+` where tracked files differ from it."""
+    try:
+        head = _git("rev-parse", "HEAD")
+        return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _main_memory() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9

@@ -1,0 +1,1 @@
+"""Time, memory and FLOPs of one variant, in a process of its own."""

@@ -1,0 +1,104 @@
+"""One variant under one protocol: what a table says of its cost."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from attention_zoo import Spec, parse_spec
+from lra.measure.flops import count_flops
+from lra.measure.memory import cpu_allocator_peak, cuda_peaks, process_rss_peak
+from lra.measure.timing import Timing, time_step
+from lra.protocols import Protocol
+from lra.seeds import generator
+from lra.tasks import get_task
+from lra.training.fit import build_model
+from lra.training.module import parameter_groups
+
+TRAINING_BUDGET, FORWARD_BUDGET = 40.0, 20.0  # seconds
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """At the protocol's batch and the task's full length, nothing padded.
+
+    over_softmax: parameters more than the softmax model's, in percent. memory: bytes by method.
+    flops: of one training step and one forward pass. kernels: what attention ran.
+    """
+
+    batch: int
+    length: int
+    parameters: int
+    over_softmax: float
+    training_step: Timing
+    forward: Timing
+    examples_per_second: float
+    seconds_per_1000_steps: float
+    memory: dict[str, int]
+    training_flops: int
+    forward_flops: int
+    kernels: list[str]
+
+
+def measure(
+    spec: Spec, task: str, protocol: Protocol, *, device: torch.device, precision: str
+) -> Measurement:
+    """Times and counts forward passes (eval, no gradients) and whole training steps: forward,
+    backward, optimiser; data already on the device, no loader, no logging."""
+    model = build_model(spec, protocol, task, seed=0).to(device)
+    optimizer = torch.optim.AdamW(parameter_groups(model, protocol.training.weight_decay))
+    B, N = protocol.training.batch, protocol.task.max_len
+    metadata, draws = get_task(task).metadata, generator(0, "measure")
+    tokens = torch.randint(1, len(metadata.vocabulary), (B, N), generator=draws).to(device)
+    keep = torch.ones(B, N, dtype=torch.bool, device=device)
+    labels = torch.randint(metadata.classes, (B,), generator=draws).to(device)
+
+    def logits() -> torch.Tensor:
+        mixed = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else None
+        with mixed or nullcontext():
+            return model(tokens, keep)
+
+    def training_step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(logits().float(), labels).backward()
+        optimizer.step()
+
+    @torch.no_grad()
+    def forward() -> None:
+        logits()
+
+    model.train()
+    training_time = time_step(training_step, device, TRAINING_BUDGET)
+    model.eval()
+    forward_time = time_step(forward, device, FORWARD_BUDGET)
+    forward_flops, kernels = count_flops(forward)
+    model.train()
+    rss = process_rss_peak()  # before the profiler adds its own
+    optimizer.zero_grad(set_to_none=True)
+    if device.type == "cuda":
+        memory = cuda_peaks(training_step)
+    else:
+        memory = {"cpu_allocator_peak": cpu_allocator_peak(training_step), "process_rss_peak": rss}
+    training_flops, _ = count_flops(training_step)
+
+    parameters = count_parameters(model)
+    plain = count_parameters(build_model(parse_spec("softmax"), protocol, task, seed=0))
+    return Measurement(
+        batch=B,
+        length=N,
+        parameters=parameters,
+        over_softmax=100 * (parameters / plain - 1),
+        training_step=training_time,
+        forward=forward_time,
+        examples_per_second=B / training_time.median_ms * 1e3,
+        seconds_per_1000_steps=training_time.median_ms,
+        memory=memory,
+        training_flops=training_flops,
+        forward_flops=forward_flops,
+        kernels=kernels,
+    )
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

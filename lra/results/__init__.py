@@ -1,0 +1,1 @@
+"""Records of runs, and tables made from them."""

@@ -1,0 +1,74 @@
+"""What decides a run."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attention_zoo import Spec, UnsupportedError, UsageError
+from attention_zoo.registry import ATTENTIONS
+from lra.data.prepare import recipe_of
+from lra.files import fingerprint
+from lra.protocols import Protocol
+from lra.tasks import get_task
+
+DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """modified: protocol settings that `--set` changed. accelerator: cpu or cuda."""
+
+    task: str
+    attention: Spec
+    protocol: Protocol
+    modified: dict[str, Any]
+    seed: int
+    precision: str
+    accelerator: str
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def data_fingerprint(self) -> str:
+        return fingerprint(recipe_of(get_task(self.task), self.protocol.task))
+
+    @property
+    def identity(self) -> str:
+        """The same for runs that must give the same result: no paths, no commit."""
+        return fingerprint(
+            {
+                "task": self.task,
+                "data": self.data_fingerprint,
+                "attention": str(self.attention),
+                "protocol": asdict(self.protocol),
+                "seed": self.seed,
+                "precision": self.precision,
+                "accelerator": self.accelerator,
+            }
+        )
+
+    def directory(self, results: Path) -> Path:
+        attention = "".join(c if c.isalnum() or c in "+=.-" else "_" for c in str(self.attention))
+        name = f"{self.task}-{attention}-{self.protocol.name}-s{self.seed}-{self.identity[:8]}"
+        return results / "runs" / name
+
+
+def choose_accelerator(asked: str) -> str:
+    """cpu or cuda; `auto` takes CUDA where there is one, and nothing else falls back."""
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--accelerator cuda: torch sees no CUDA device here; use cpu or auto")
+    return asked
+
+
+def require_support(config: RunConfig) -> None:
+    """Raises UnsupportedError with every reason why this variant cannot run here."""
+    entry = ATTENTIONS.get(config.attention.attention.name)
+    model = config.protocol.model
+    reasons = entry.cls.unsupported(
+        config.accelerator, DTYPES[config.precision], model.dim // model.heads
+    )
+    if reasons:
+        raise UnsupportedError(f"{config.attention} cannot run here: {'; '.join(reasons)}")

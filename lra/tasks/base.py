@@ -1,0 +1,52 @@
+"""What a task is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Example = tuple[bytes, int]  # token ids, label
+
+
+@dataclass(frozen=True)
+class TaskMetadata:
+    """What a table, a reader or a test needs to know of a task.
+
+    length: the longest sequence (tokens). chance: accuracy of guessing uniformly. splits: sizes
+    of the official data.
+    """
+
+    name: str
+    version: int
+    modality: str
+    length: int
+    classes: int
+    chance: float
+    vocabulary: tuple[str, ...]
+    splits: dict[str, int]
+    source: str
+    licence: str
+    citation: str
+
+
+class TaskSettings(Protocol):
+    """The part of a protocol that decides a task's data."""
+
+    @property
+    def max_len(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: its metadata and where its examples come from.
+
+    examples: `(settings, workers) -> {split: examples}`, deterministic in the settings.
+    baselines: accuracy (0–1) on the test split of rules that read next to nothing, by name, from
+    the (tokens, offsets, labels) arrays of each split.
+    """
+
+    metadata: TaskMetadata
+    settings: type
+    examples: Callable[[Any, int | None], dict[str, Sequence[Example]]]
+    baselines: Callable[[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]], dict[str, float]]

@@ -1,0 +1,3 @@
+from lra.tasks.listops.task import LISTOPS, ListOpsSettings
+
+__all__ = ["LISTOPS", "ListOpsSettings"]

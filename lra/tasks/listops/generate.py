@@ -1,0 +1,103 @@
+"""Random ListOps expressions with the distribution of LRA's own generator (Tay et al. 2021)."""
+
+import multiprocessing
+import random
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from tqdm import tqdm
+
+from attention_zoo import UsageError
+from lra.seeds import derive
+from lra.tasks.listops.expressions import CLOSE_ID, DIGIT_0, MAX_ID, evaluate
+
+OPERATOR_PROBABILITY = 0.25
+CHUNK = 250  # accepted expressions that one generator, seeded by the chunk's number, yields
+MAX_DRAWS = 2_000_000  # in one chunk, before the bounds are called unsatisfiable
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An accepted expression has min_length < tokens < max_length, both strict."""
+
+    min_length: int
+    max_length: int
+    max_depth: int
+    max_args: int
+
+
+def draw(rng: random.Random, shape: Shape) -> bytes | None:
+    """One random tree as token ids, or None where its length is out of bounds.
+
+    A node above the deepest level is an operator with probability ¼, of 2…max_args arguments;
+    every other node is a uniform digit.
+    """
+    uniform = rng.random
+    tokens = bytearray()
+    open_arguments: list[int] = []  # still to draw, for each operator that is open
+    while len(tokens) < shape.max_length:
+        if len(open_arguments) + 1 < shape.max_depth and uniform() < OPERATOR_PROBABILITY:
+            tokens.append(MAX_ID + int(uniform() * 4))
+            open_arguments.append(2 + int(uniform() * (shape.max_args - 1)))
+            continue
+        tokens.append(DIGIT_0 + int(uniform() * 10))
+        while open_arguments:
+            open_arguments[-1] -= 1
+            if open_arguments[-1]:
+                break
+            open_arguments.pop()
+            tokens.append(CLOSE_ID)
+        if not open_arguments:
+            return bytes(tokens) if shape.min_length < len(tokens) < shape.max_length else None
+    return None
+
+
+def chunk(seed: int, shape: Shape, number: int) -> list[bytes]:
+    """The accepted expressions of chunk `number`."""
+    rng = random.Random(derive(seed, "listops", number))
+    accepted: list[bytes] = []
+    for _ in range(MAX_DRAWS):
+        tokens = draw(rng, shape)
+        if tokens is not None:
+            accepted.append(tokens)
+            if len(accepted) == CHUNK:
+                break
+    return accepted
+
+
+def distinct_expressions(
+    total: int, seed: int, shape: Shape, workers: int | None = None
+) -> list[tuple[bytes, int]]:
+    """`total` distinct (expression, value) pairs in an order of the seed's, whatever `workers`.
+
+    Chunks are drawn in parallel and used in their order, so only the seed decides. The order is
+    drawn last: among distinct expressions the early ones would be the likely ones.
+    """
+    found: dict[bytes, int] = {}
+    with (
+        multiprocessing.get_context("spawn").Pool(workers) as pool,
+        tqdm(total=total, desc="generating ListOps", unit=" expressions", disable=None) as bar,
+    ):
+        numbers = count()
+        while len(found) < total:
+            before = len(found)
+            wanted = -(-(total - before) // CHUNK)
+            batch = [next(numbers) for _ in range(wanted)]
+            for values in pool.imap(partial(_evaluated_chunk, seed, shape), batch):
+                for tokens, value in values:
+                    if len(found) < total:
+                        found.setdefault(tokens, value)
+                bar.update(len(found) - bar.n)
+            if len(found) == before:
+                raise UsageError(
+                    f"found {before} distinct ListOps expressions of {shape.min_length + 1} to "
+                    f"{shape.max_length - 1} tokens, not {total}: widen the lengths or ask for less"
+                )
+    pairs = list(found.items())
+    random.Random(derive(seed, "listops", "order")).shuffle(pairs)
+    return pairs
+
+
+def _evaluated_chunk(seed: int, shape: Shape, number: int) -> list[tuple[bytes, int]]:
+    return [(tokens, evaluate(tokens)) for tokens in chunk(seed, shape, number)]
