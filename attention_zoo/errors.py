@@ -14,7 +14,7 @@ class UnsupportedError(UsageError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: the nearest one, and all that do."""
-    known = list(known)
+    known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return UsageError(f"unknown {kind} {name!r}{hint} (there are: {', '.join(known) or 'none'})")

@@ -31,19 +31,24 @@ class Spec:
     def __str__(self) -> str:
         return "+".join(map(str, (self.attention, *self.filters)))
 
-    @property
-    def base(self) -> "Spec | None":
-        """The same without its last filter; None where there is none."""
-        return Spec(self.attention, self.filters[:-1]) if self.filters else None
-
 
 def parse_spec(text: "str | Spec") -> Spec:
     """Text to a Spec; raises UsageError naming what exists where a name or key does not."""
     if isinstance(text, Spec):
         return text
-    # A filter's name starts with a letter, so a plus before a digit belongs to a number (1e+3).
-    first, *rest = re.split(r"\+(?!\d)", text.strip())
+    first, *rest = _parts(text.strip())
     return Spec(_parse_part(first, ATTENTIONS), tuple(_parse_part(part, FILTERS) for part in rest))
+
+
+def base_of(canonical: str) -> str | None:
+    """A canonical spelling without its last filter, None where it has none; needs no plugin."""
+    *base, _ = _parts(canonical)
+    return "+".join(base) or None
+
+
+def _parts(text: str) -> list[str]:
+    # A filter's name starts with a letter, so a plus before a digit belongs to a number (1e+3).
+    return re.split(r"\+(?!\d)", text)
 
 
 def _parse_part(text: str, registry: Registry) -> Part:

@@ -2,14 +2,17 @@
 
 import argparse
 import platform
+from dataclasses import replace
 
 import torch
 from einops import rearrange
 from torch import nn
 
 import gfsa  # noqa: F401 (registers the filter in a plain checkout)
-from attention_zoo import build_layer
+from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
+from lra.measure.variant import steps_of
+from lra.protocols import NYSTROMFORMER
 
 C, H = 64, 2
 
@@ -89,6 +92,14 @@ def main():
         for base in ("sdpa", "performer"):
             pair = {name: seconds[name] for name in (base, f"{base}+gfsa")}
             report(f"layer, N={N}", pair, [base], n)
+    protocol = replace(NYSTROMFORMER, training=replace(NYSTROMFORMER.training, batch=B))
+    steps = {
+        spec: steps_of(
+            parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32"
+        ).training
+        for spec in ("linear+gfsa", "linear")
+    }
+    report("training step, N=2000", interleaved(steps, n), ["linear"], n)
     few = max(3, n // 5)
     steps = {
         "released dense formulation": step_of(DenseFormulation(), B, 2048, device),

@@ -57,7 +57,8 @@ class TrainingSettings:
     eval_every: int = 50
 
     def __post_init__(self) -> None:
-        _at_least(1, "training", self, "steps", "batch", "warmup", "eval_every")
+        _at_least(1, "training", self, "steps", "batch", "eval_every")
+        _at_least(2, "training", self, "warmup")  # OneCycleLR divides by warmup − 1
         if self.warmup >= self.steps:
             raise UsageError(
                 f"training.warmup={self.warmup} must be less than training.steps={self.steps}"
@@ -141,7 +142,7 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
     training = changes["training"]
     if "steps" in training and "warmup" not in training:
         share = protocol.training.warmup / protocol.training.steps
-        training["warmup"] = max(1, round(training["steps"] * share))
+        training["warmup"] = max(2, round(training["steps"] * share))
     changed = replace(
         protocol,
         **{name: replace(sections[name], **change) for name, change in changes.items() if change},

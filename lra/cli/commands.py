@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import torch
 from tabulate import tabulate
 
@@ -19,7 +20,7 @@ from lra.environment import environment
 from lra.measure.process import measure_apart
 from lra.protocols import PROTOCOLS, Protocol, get_protocol, override
 from lra.results.record import Record, read_records
-from lra.results.tables import cost_row, render
+from lra.results.tables import PRECISION_NAMES, cost_columns, presented, render
 from lra.run import run, say
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.tasks import TASKS, get_task
@@ -103,14 +104,14 @@ def measure_variants(options: argparse.Namespace) -> int:
         measurement = measure_apart(config)
         kernels = ", ".join(measurement.kernels)
         rows.append(
-            {"attention": str(config.attention), **cost_row(measurement), "kernel": kernels}
+            {"attention": str(config.attention), **cost_columns(measurement), "kernel": kernels}
         )
-    print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
+    print(presented(pd.DataFrame(rows)))
     where = environment(torch.device(config.accelerator))
     print(
         f"\n{options.task}, protocol {options.protocol}: batch {measurement.batch}, N = "
-        f"{measurement.length:,}, {options.precision}; {where.device}, {where.threads} threads, "
-        f"torch {where.versions['torch']}"
+        f"{measurement.length:,}, {PRECISION_NAMES[options.precision]}; {where.device}, "
+        f"{where.threads} threads, torch {where.versions['torch']}"
     )
     return 0
 
@@ -150,6 +151,8 @@ def list_all(options: argparse.Namespace) -> int:
             raise unknown("listing", what, listings)
         print(f"{what}\n")
         print(tabulate(list(listings[what]()), headers="keys", tablefmt="github"), end="\n\n")
+        if what == "protocols":
+            print("\n".join(deviations()), end="\n\n")
     return 0
 
 
@@ -199,8 +202,15 @@ def list_protocols() -> Iterator[dict[str, object]]:
             f"{training.learning_rate:g}, warm-up {training.warmup:,}",
             "tokens": f"{protocol.task.min_length + 1}–{protocol.task.max_length - 1:,}",
             "comparable": protocol.comparable,
-            "deviations": "; ".join(protocol.deviations),
         }
+
+
+def deviations() -> Iterator[str]:
+    """Where each protocol leaves its source, a line each."""
+    for protocol in PROTOCOLS.values():
+        if protocol.deviations:
+            yield f"{protocol.name} ({protocol.source}), in which we differ:"
+            yield from (f"- {deviation}" for deviation in protocol.deviations)
 
 
 def spell_options(options: dict[str, Option]) -> str:

@@ -1,6 +1,6 @@
 """One variant under one protocol: what a table says of its cost."""
 
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from attention_zoo import Spec, parse_spec
 from lra.measure.flops import count_flops
 from lra.measure.memory import cpu_allocator_peak, cuda_peaks, process_rss_peak
 from lra.measure.timing import Timing, time_step
+from lra.model import Encoder
 from lra.protocols import Protocol
 from lra.seeds import generator
 from lra.tasks import get_task
@@ -41,11 +42,19 @@ class Measurement:
     kernels: list[str]
 
 
-def measure(
+@dataclass(frozen=True)
+class Steps:
+    """A variant ready to be timed. training: forward, backward, optimiser; forward: eval, no
+    gradients. Data are on the device; there is no loader and no logging."""
+
+    model: Encoder
+    training: Callable[[], None]
+    forward: Callable[[], None]
+
+
+def steps_of(
     spec: Spec, task: str, protocol: Protocol, *, device: torch.device, precision: str
-) -> Measurement:
-    """Times and counts forward passes (eval, no gradients) and whole training steps: forward,
-    backward, optimiser; data already on the device, no loader, no logging."""
+) -> Steps:
     model = build_model(spec, protocol, task, seed=0).to(device)
     optimizer = torch.optim.AdamW(parameter_groups(model, protocol.training.weight_decay))
     B, N = protocol.training.batch, protocol.task.max_len
@@ -55,43 +64,51 @@ def measure(
     labels = torch.randint(metadata.classes, (B,), generator=draws).to(device)
 
     def logits() -> torch.Tensor:
-        mixed = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else None
-        with mixed or nullcontext():
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
             return model(tokens, keep)
 
-    def training_step() -> None:
+    def training() -> None:
+        model.train()
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(logits().float(), labels).backward()
         optimizer.step()
 
     @torch.no_grad()
     def forward() -> None:
+        model.eval()
+        optimizer.zero_grad(set_to_none=True)
         logits()
 
-    model.train()
-    training_time = time_step(training_step, device, TRAINING_BUDGET)
-    model.eval()
-    forward_time = time_step(forward, device, FORWARD_BUDGET)
-    forward_flops, kernels = count_flops(forward)
-    model.train()
-    rss = process_rss_peak()  # before the profiler adds its own
-    optimizer.zero_grad(set_to_none=True)
-    if device.type == "cuda":
-        memory = cuda_peaks(training_step)
-    else:
-        memory = {"cpu_allocator_peak": cpu_allocator_peak(training_step), "process_rss_peak": rss}
-    training_flops, _ = count_flops(training_step)
+    return Steps(model, training, forward)
 
-    parameters = count_parameters(model)
+
+def measure(
+    spec: Spec, task: str, protocol: Protocol, *, device: torch.device, precision: str
+) -> Measurement:
+    """Times and counts training steps and forward passes in this process."""
+    steps = steps_of(spec, task, protocol, device=device, precision=precision)
+    training_time = time_step(steps.training, device, TRAINING_BUDGET)
+    forward_time = time_step(steps.forward, device, FORWARD_BUDGET)
+    rss = process_rss_peak()  # before the profiler adds its own
+    forward_flops, kernels = count_flops(steps.forward)  # and leaves no gradients behind
+    if device.type == "cuda":
+        memory = cuda_peaks(steps.training)
+    else:
+        memory = {
+            "cpu_allocator_peak": cpu_allocator_peak(steps.training),
+            "process_rss_peak": rss,
+        }
+    training_flops, _ = count_flops(steps.training)
+    parameters = count_parameters(steps.model)
     plain = count_parameters(build_model(parse_spec("softmax"), protocol, task, seed=0))
     return Measurement(
-        batch=B,
-        length=N,
+        batch=protocol.training.batch,
+        length=protocol.task.max_len,
         parameters=parameters,
         over_softmax=100 * (parameters / plain - 1),
         training_step=training_time,
         forward=forward_time,
-        examples_per_second=B / training_time.median_ms * 1e3,
+        examples_per_second=protocol.training.batch / training_time.median_ms * 1e3,
         seconds_per_1000_steps=training_time.median_ms,
         memory=memory,
         training_flops=training_flops,

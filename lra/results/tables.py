@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from attention_zoo import parse_spec
+from attention_zoo.spec import base_of
 from lra.measure.variant import Measurement
 from lra.results.record import Record
 
 NONE = "–"
+PRECISION_NAMES = {"32": "float32", "bf16": "bfloat16 autocast"}
 
 
 def comparable(record: Record) -> tuple:
@@ -34,39 +35,43 @@ def groups(records: Iterable[Record]) -> list[list[Record]]:
 
 
 def table(records: Sequence[Record]) -> pd.DataFrame:
-    """A row per attention of one comparable group: mean ± sample std over seeds, medians over
-    seeds of what was measured; Δ over the seeds that an attention shares with its base."""
+    """A row per attention of one comparable group, then one per trivial rule, in numbers.
+
+    Accuracy in percent: mean and sample standard deviation over seeds; Δ over the seeds that an
+    attention shares with its base. Costs: medians over seeds. What is missing is missing.
+    """
     by_attention: dict[str, dict[int, Record]] = {}
     for record in sorted(records, key=lambda record: record.finished):
         by_attention.setdefault(record.attention, {})[record.seed] = record
-    names = sorted(by_attention, key=lambda name: (parse_spec(name).attention.name, name))
-    return pd.DataFrame([_row(name, by_attention) for name in names])
+    rules = [
+        {"attention": f"({rule})", "accuracy": 100 * accuracy}
+        for rule, accuracy in records[0].data.baselines.items()
+    ]
+    return pd.DataFrame([*(_row(name, by_attention) for name in sorted(by_attention)), *rules])
 
 
 def _row(name: str, by_attention: dict[str, dict[int, Record]]) -> dict[str, object]:
     runs = by_attention[name]
     accuracy = pd.Series({seed: 100 * run.test.accuracy for seed, run in runs.items()})
-    costs = pd.DataFrame([_costs(run.measurement) for run in runs.values()])
-    base = parse_spec(name).base
-    paired = by_attention.get(str(base), {}) if base else {}
-    shared = [seed for seed in runs if seed in paired]
-    deltas = [accuracy[seed] - 100 * paired[seed].test.accuracy for seed in shared]
-    spread = f" ± {accuracy.std():.1f}" if len(accuracy) > 1 else ""
+    paired = by_attention.get(base_of(name), {})
+    delta = pd.Series(
+        [accuracy[seed] - 100 * paired[seed].test.accuracy for seed in runs if seed in paired],
+        dtype=float,
+    )
+    costs = pd.DataFrame([cost_columns(run.measurement) for run in runs.values()])
     return {
         "attention": name,
         "n": len(runs),
-        "test accuracy %": f"{accuracy.mean():.1f}{spread}",
-        "Δ over base": f"{sum(deltas) / len(deltas):+.1f} (n={len(deltas)})" if deltas else NONE,
-        **{column: _number(costs[column].median()) for column in costs},
+        "accuracy": accuracy.mean(),
+        "std": accuracy.std(),
+        "delta": delta.mean(),
+        "delta n": len(delta),
+        **costs.median(),
     }
 
 
-def cost_row(measurement: Measurement) -> dict[str, str]:
+def cost_columns(measured: Measurement) -> dict[str, float]:
     """A measurement as the cost columns of a table."""
-    return {column: _number(value) for column, value in _costs(measurement).items()}
-
-
-def _costs(measured: Measurement) -> dict[str, float]:
     return {
         "step ms": measured.training_step.median_ms,
         "forward ms": measured.forward.median_ms,
@@ -87,13 +92,30 @@ LABELS = {
 }
 
 
-def _number(value: float) -> str:
-    """Three significant digits, whole numbers whole."""
+def presented(frame: pd.DataFrame) -> str:
+    """A frame of `table`, or of cost columns alone, as people read it, in GitHub Markdown."""
+    shown = pd.DataFrame(index=frame.index)
+    for column in frame:
+        if column == "accuracy":
+            spreads = frame["std"].map(lambda std: "" if pd.isna(std) else f" ± {std:.1f}")
+            shown["test accuracy %"] = frame[column].map("{:.1f}".format) + spreads
+        elif column == "delta":
+            shown["Δ over base"] = [
+                NONE if pd.isna(delta) else f"{delta:+.1f} (n={n:.0f})"
+                for delta, n in zip(frame[column], frame["delta n"], strict=True)
+            ]
+        elif column not in ("std", "delta n"):
+            shown[column] = frame[column].map(_cell)
+    return shown.to_markdown(index=False, tablefmt="github", disable_numparse=True)
+
+
+def _cell(value: object) -> str:
+    """Text as it is, numbers to three significant digits, whole numbers whole."""
+    if isinstance(value, str):
+        return value
     if pd.isna(value):
         return NONE
-    if value == int(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
 def caption(records: Sequence[Record]) -> list[str]:
@@ -102,17 +124,17 @@ def caption(records: Sequence[Record]) -> list[str]:
     protocol, environment = first.protocol, first.environment
     modified = {key: value for record in records for key, value in record.modified.items()}
     changes = ", ".join(f"{key}={value}" for key, value in modified.items())
-    trivial = ", ".join(f"{name} {100 * x:.1f} %" for name, x in first.data.baselines.items())
     commits = sorted({record.environment.commit or "no commit" for record in records})
     n = first.test.count
     lines = [
         f"{first.task}, protocol {protocol.name}{f' modified ({changes})' if changes else ''}: "
         f"{protocol.comparable}.",
         f"Data: {first.data.source}, fingerprint {first.data.fingerprint}, {n:,} test examples "
-        f"(binomial standard error {50 / n**0.5:.1f} points at most). Without reading more: "
-        f"{trivial}.",
+        f"(binomial standard error {50 / n**0.5:.1f} points at most). In brackets: rules that "
+        "read one token or none.",
         f"Cost: median training step and forward pass, batch {first.measurement.batch}, "
-        f"N = {first.measurement.length:,}, {first.precision}; memory of one training step.",
+        f"N = {first.measurement.length:,}, {PRECISION_NAMES[first.precision]}; memory of one "
+        "training step.",
         f"Machine: {environment.device}, {environment.threads} threads, "
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
         f"commit {', '.join(commit[:12] for commit in commits)}.",
@@ -131,13 +153,13 @@ def render(records: Iterable[Record], style: str) -> str:
                 modified=";".join(f"{k}={v}" for k, v in part[0].modified.items()),
                 data=part[0].data.fingerprint,
                 machine=part[0].environment.device,
-                **{name: f"{100 * x:.1f}" for name, x in part[0].data.baselines.items()},
+                precision=PRECISION_NAMES[part[0].precision],
             )
             for part in parts
         ]
         return pd.concat(frames).to_csv(index=False)
     blocks = []
     for part in parts:
-        body = table(part).to_markdown(index=False, tablefmt="github", disable_numparse=True)
+        body = presented(table(part))
         blocks.append("\n".join([body, "", *caption(part)]))
     return "\n\n".join(blocks) + "\n"

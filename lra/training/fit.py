@@ -82,7 +82,7 @@ def train(
         val_check_interval=min(settings.eval_every, settings.steps),
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, settings.steps),
         logger=CSVLogger(directory, name="", version=""),
         callbacks=[best, Progress(f"{task} {spec} seed {seed}", settings.steps)],
         enable_model_summary=False,

@@ -9,6 +9,14 @@ import attention_zoo
 from attention_zoo import Attention, UsageError, build_attention, parse_spec, register_attention
 from attention_zoo.options import parse_value, spell
 from attention_zoo.registry import ATTENTIONS, load_plugin
+from attention_zoo.spec import base_of
+
+
+def test_the_base_of_a_spelling_needs_no_registry():
+    assert base_of("linear") is None
+    assert base_of("linear+gfsa") == "linear"
+    assert base_of("mine:x=1e+20+gfsa:w0=1e+3+other") == "mine:x=1e+20+gfsa:w0=1e+3"
+
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 

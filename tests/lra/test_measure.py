@@ -1,0 +1,136 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from attention_zoo import UsageError, build_attention, names
+from lra.measure import process
+from lra.measure.flops import count_flops
+from lra.measure.memory import cpu_allocator_peak
+from lra.measure.process import measure_apart
+from lra.measure.timing import LEAST, MOST, time_step
+
+from .tiny import config
+
+B, H, D = 2, 2, 8
+FACTORED = ["linear", "efficient", "performer:features=12"]
+SUFFIXES = ["", "+gfsa", "+gfsa:K=5,mode=power"]
+
+
+def training_pass(spec, N):
+    attention = build_attention(spec, heads=H, head_dim=D, max_len=N)
+    q, k, v = (torch.randn(B, H, N, D, requires_grad=True) for _ in range(3))
+    keep = torch.ones(B, N, dtype=torch.bool)
+    return lambda: (attention(q, k, keep) @ v).sum().backward()
+
+
+def forward_pass(spec, N):
+    attention = build_attention(spec, heads=H, head_dim=D, max_len=N)
+    q, k, v = torch.randn(3, B, H, N, D).unbind()
+    return torch.no_grad()(lambda: attention(q, k) @ v)
+
+
+def test_the_allocator_peak_is_exact():
+    def step():
+        a = torch.empty(1000, dtype=torch.uint8)
+        b = torch.empty(5000, dtype=torch.uint8)
+        del a
+        c = torch.empty(3000, dtype=torch.uint8)
+        del b, c
+        return torch.empty(2000, dtype=torch.uint8)
+
+    step()
+    assert cpu_allocator_peak(step) == 8000
+
+
+@pytest.mark.parametrize("spec", [name + suffix for name in FACTORED for suffix in SUFFIXES])
+def test_factored_attentions_grow_linearly(spec):
+    """The same bytes and operations are added from N to 2N as, twice over, from 2N to 4N."""
+    for count in (cpu_allocator_peak, lambda step: count_flops(step)[0]):
+        a, b, c = (count(training_pass(spec, N)) for N in (512, 1024, 2048))
+        assert c - b == pytest.approx(2 * (b - a), rel=1e-3)
+        assert 1.8 < b / a <= 2.01
+
+
+def test_dense_and_fused_softmax_grow_as_declared():
+    memory = {
+        spec: [cpu_allocator_peak(training_pass(spec, N)) for N in (1024, 2048)]
+        for spec in ("softmax+gfsa", "sdpa+gfsa")
+    }
+    assert memory["softmax+gfsa"][1] / memory["softmax+gfsa"][0] > 3.5
+    assert memory["sdpa+gfsa"][1] / memory["sdpa+gfsa"][0] < 2.1
+    flops = [count_flops(training_pass("sdpa+gfsa", N))[0] for N in (512, 1024)]
+    assert flops[1] / flops[0] == pytest.approx(4)
+
+
+@pytest.mark.parametrize("N", [64, 97])
+def test_flops_are_those_of_the_formula(N):
+    once = 2 * B * H * N * D  # one product with an N×1 column, per feature
+    for R, spec in ((D, "linear"), (D, "efficient")):
+        assert count_flops(forward_pass(spec, N))[0] == 2 * once * R
+        # GFSA adds M = right·left and M times the R×D state.
+        closed = 2 * once * R + 2 * B * H * (N * R * R + R * R * D)
+        assert count_flops(forward_pass(spec + "+gfsa", N))[0] == closed
+    features, R = 2 * once * 64, 64
+    performer = count_flops(forward_pass("performer:features=64", N))[0]
+    assert performer == features + 2 * once * R
+    # 64 ≥ 2D: GFSA applies the operator twice.
+    assert count_flops(forward_pass("performer:features=64+gfsa", N))[0] == features + 4 * once * R
+    for spec in ("softmax", "sdpa", "sdpa:backend=math"):
+        assert count_flops(forward_pass(spec, N))[0] == 2 * once * N
+
+
+def test_fused_cpu_attention_is_counted_and_named():
+    flops, kernels = count_flops(training_pass("sdpa:backend=flash", 64))
+    assert kernels == ["aten._scaled_dot_product_flash_attention_for_cpu"]
+    forward = 2 * 2 * B * H * 64 * 64 * D
+    assert flops == forward + 2.5 * forward  # the backward pass recomputes the scores
+    assert count_flops(forward_pass("linear", 64))[1] == ["aten.bmm"]
+
+
+def test_timing_repeats_within_its_bounds():
+    calls = []
+    timing = time_step(lambda: calls.append(1), torch.device("cpu"), budget=10.0)
+    assert timing.n == MOST and len(calls) == MOST + 1
+    assert 0 <= timing.p20_ms <= timing.median_ms <= timing.p80_ms
+    assert time_step(lambda: None, torch.device("cpu"), budget=0.0).n == LEAST
+
+
+def test_a_variant_is_measured_in_a_process_of_its_own():
+    plain, filtered = (measure_apart(config(spec)) for spec in ("linear", "linear+gfsa"))
+    assert (plain.batch, plain.length) == (8, 32)
+    assert filtered.parameters == plain.parameters + 12
+    assert plain.over_softmax == 0 < filtered.over_softmax
+    assert filtered.training_flops > plain.training_flops > plain.forward_flops
+    assert plain.training_step.n >= 3 and plain.forward.n >= 3
+    assert plain.examples_per_second == pytest.approx(8e3 / plain.training_step.median_ms)
+    assert set(plain.memory) == {"cpu_allocator_peak", "process_rss_peak"}
+    assert 1e5 < plain.memory["cpu_allocator_peak"] < 1e8 < plain.memory["process_rss_peak"]
+    again = measure_apart(config("linear"))
+    assert again.memory["cpu_allocator_peak"] == plain.memory["cpu_allocator_peak"]
+    assert again.training_flops == plain.training_flops
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "probably out of memory"),
+        ("import sys; sys.exit('the device is on fire')", "the device is on fire"),
+    ],
+)
+def test_a_measurement_that_dies_says_why(monkeypatch, code, message):
+    run = subprocess.run
+    monkeypatch.setattr(
+        process.subprocess, "run", lambda command, **o: run([sys.executable, "-c", code], **o)
+    )
+    with pytest.raises(UsageError, match=message):
+        measure_apart(config())
+
+
+def test_every_measurement_can_be_written_as_json():
+    import dataclasses
+
+    text = json.dumps(dataclasses.asdict(measure_apart(config("softmax"))))
+    assert "NaN" not in text and names()

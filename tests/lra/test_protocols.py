@@ -1,0 +1,117 @@
+import dataclasses
+
+import pytest
+import torch
+
+from attention_zoo import UsageError, names, parse_spec
+from lra.protocols import NYSTROMFORMER, QUICK, ModelSettings, Protocol, get_protocol, override
+from lra.tasks import get_task
+from lra.training.fit import build_model
+from lra.training.module import Classifier
+from lra.typed import load
+
+
+def parameters(spec, protocol=NYSTROMFORMER):
+    model = build_model(parse_spec(spec), protocol, "listops", seed=0)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_softmax_model_has_the_published_size():
+    assert parameters("softmax") == 209_802
+
+
+@pytest.mark.parametrize("name", names())
+def test_variants_differ_by_the_filters_scalars_alone(name):
+    layers, heads = NYSTROMFORMER.model.layers, NYSTROMFORMER.model.heads
+    assert parameters(name) == 209_802
+    assert parameters(name + "+gfsa") == 209_802 + 3 * layers * heads
+    assert parameters(name + "+gfsa:layers=even") == 209_802 + 3 * heads
+
+
+def test_nystromformer_numbers():
+    task, training = NYSTROMFORMER.task, NYSTROMFORMER.training
+    assert (task.train, task.val, task.test) == (96_000, 2_000, 2_000)
+    assert (task.min_length, task.max_len, task.max_depth, task.max_args) == (500, 2_000, 10, 10)
+    assert (training.steps, training.batch, training.warmup, training.eval_every) == (
+        5_000,
+        32,
+        1_000,
+        50,
+    )
+    assert (training.learning_rate, training.epsilon, training.weight_decay) == (1e-4, 1e-6, 0)
+    assert len(NYSTROMFORMER.deviations) == 6
+    assert "not comparable with LRA" in QUICK.comparable
+
+
+def test_the_schedule_is_one_cycle():
+    """From peak/25 up over the warm-up, down to a 10⁴th of the start; β₁ .95, .85, .95."""
+    module = Classifier(torch.nn.Linear(1, 1), NYSTROMFORMER.training, seed=0)
+    configured = module.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    rates, momenta = [], []
+    for _ in range(NYSTROMFORMER.training.steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        momenta.append(optimizer.param_groups[0]["betas"][0])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(1e-4 / 25)
+    assert rates.index(max(rates)) in (999, 1000) and max(rates) == pytest.approx(1e-4)
+    assert rates[-1] == pytest.approx(1e-4 / 25 / 1e4)
+    assert rates[500] == pytest.approx((rates[0] + 1e-4) / 2, rel=0.01)
+    assert (momenta[0], min(momenta), momenta[-1]) == pytest.approx((0.95, 0.85, 0.95))
+
+
+def test_overrides_are_typed_and_mark_what_differs():
+    changed, differing = override(NYSTROMFORMER, ["training.steps=1000", "model.dropout=0"])
+    assert changed.training.steps == 1000 and changed.training.warmup == 200
+    assert differing == {"training.steps": 1000, "training.warmup": 200, "model.dropout": 0.0}
+    same, nothing = override(NYSTROMFORMER, ["training.steps=5000"])
+    assert same == NYSTROMFORMER and nothing == {}
+    own, _ = override(NYSTROMFORMER, ["training.steps=1000", "training.warmup=10"])
+    assert own.training.warmup == 10
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("training.stepz=1", "did you mean 'steps'"),
+        ("trainin.steps=1", "did you mean 'training'"),
+        ("training.steps", "section.key=value"),
+        ("steps=1", "section.key=value"),
+        ("training.steps=many", "no int"),
+        ("training.steps=0", "1 or more"),
+        ("training.warmup=5000", "must be less than training.steps"),
+        ("training.steps=1", "must be less than training.steps"),
+        ("training.warmup=1", "2 or more"),
+        ("training.learning_rate=0", "learning_rate > 0"),
+        ("model.dim=63", "no multiple"),
+        ("model.dropout=1", "not in"),
+        ("model.vocabulary=4", "model.vocabulary must be"),
+        ("task.max_length=9000", "set model.positions too"),
+        ("task.min_length=9000", "min_length < max_length"),
+        ("name.x=1", "unknown protocol section"),
+    ],
+)
+def test_mistakes_are_refused(assignment, message):
+    with pytest.raises(UsageError, match=message):
+        override(NYSTROMFORMER, [assignment])
+
+
+def test_protocols_refuse_unknown_keys_and_are_frozen():
+    with pytest.raises(TypeError):
+        ModelSettings(depth=3)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        NYSTROMFORMER.model.layers = 3
+    with pytest.raises(UsageError, match="did you mean 'quick'"):
+        get_protocol("quik", "listops")
+    with pytest.raises(UsageError, match="did you mean 'listops'"):
+        get_task("listop")
+
+
+def test_protocols_survive_json():
+    content = dataclasses.asdict(NYSTROMFORMER)
+    content["deviations"] = list(content["deviations"])
+    assert load(Protocol, content) == NYSTROMFORMER
+    content["model"]["depth"] = 3
+    with pytest.raises(UsageError, match="unknown key in model 'depth'"):
+        load(Protocol, content)

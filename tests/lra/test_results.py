@@ -1,0 +1,179 @@
+import csv
+import dataclasses
+import json
+import random
+
+import pytest
+
+from attention_zoo import UsageError
+from lra.environment import Environment
+from lra.measure.timing import Timing
+from lra.measure.variant import Measurement
+from lra.protocols import NYSTROMFORMER, QUICK, override
+from lra.results.record import (
+    Data,
+    FilterWeights,
+    Record,
+    Training,
+    read_record,
+    read_records,
+    write_record,
+)
+from lra.results.tables import groups, render, table
+from lra.training.module import Evaluation
+
+ENVIRONMENT = Environment(
+    "Some CPU", 2, 2, 24.0, "Linux", "3.11.7", {"torch": "2.13.0"}, None, "a" * 40
+)
+
+
+def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
+    given = {
+        "schema": 1,
+        "identity": f"{attention}{seed}",
+        "finished": "2026-01-01T00:00:00+00:00",
+        "command": "python run_lra.py",
+        "task": "listops",
+        "attention": attention,
+        "seed": seed,
+        "precision": "32",
+        "accelerator": "cpu",
+        "modified": {},
+        "protocol": NYSTROMFORMER,
+        "data": Data("generated", "f" * 16, {"majority class": 0.17, "root operator": 0.362}),
+        "val": Evaluation(1.8, 0.31, 2000),
+        "test": Evaluation(1.9, accuracy, 2000),
+        "training": Training(3600.0, 4500),
+        "gfsa": FilterWeights([[]], [[]]),
+        "measurement": Measurement(
+            batch=32,
+            length=2000,
+            parameters=209_802,
+            over_softmax=0.0,
+            training_step=Timing(step, step - 1, step + 1, 50),
+            forward=Timing(step / 4, 1.0, 2.0, 50),
+            examples_per_second=32e3 / step,
+            seconds_per_1000_steps=step,
+            memory={"cpu_allocator_peak": 500_000_000, "process_rss_peak": 900_000_000},
+            training_flops=10**10,
+            forward_flops=3 * 10**9,
+            kernels=["aten.bmm"],
+        ),
+        "environment": ENVIRONMENT,
+    }
+    return Record(**given | changes)
+
+
+RUNS = [
+    record("linear", 0, 0.360),
+    record("linear", 1, 0.370, step=110.0),
+    record("linear", 2, 0.380, step=120.0),
+    record("linear+gfsa", 0, 0.380, step=130.0),
+    record("linear+gfsa", 1, 0.360, step=130.0),
+    record("linear+gfsa", 7, 0.900, step=130.0),
+]
+
+
+def test_round_trip(tmp_path):
+    write_record(tmp_path, RUNS[0])
+    assert read_record(tmp_path / "record.json") == RUNS[0]
+    content = json.loads((tmp_path / "record.json").read_text())
+    assert content["val"]["loss"] == 1.8 and content["test"]["accuracy"] == 0.360
+    assert len(content["protocol"]["deviations"]) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+
+
+def change(**changes):
+    return lambda content: content | changes
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda content: [], "value is no object of Record"),
+        (change(schema=99), "schema is 99, not 1"),
+        (change(extra=1), "unknown key in Record 'extra'"),
+        (change(seed="0"), "seed is '0', no <class 'int'>"),
+        (change(test={"loss": 1.0, "accuracy": 0.5}), "test lacks count"),
+        (change(data=None), "data is no object of Data"),
+        (change(modified=[]), "modified is"),
+    ],
+)
+def test_records_that_are_none_are_named(tmp_path, damage, message):
+    content = damage(json.loads(json.dumps(dataclasses.asdict(RUNS[0]))))
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=message) as error:
+        read_record(tmp_path / "record.json")
+    assert "record.json: " in str(error.value)
+
+
+def test_damaged_records_do_not_hide_the_others(tmp_path):
+    for i, run in enumerate(RUNS):
+        (tmp_path / "runs" / str(i)).mkdir(parents=True)
+        write_record(tmp_path / "runs" / str(i), run)
+    whole = (tmp_path / "runs" / "0" / "record.json").read_bytes()
+    (tmp_path / "runs" / "0" / "record.json").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "runs" / "1" / "record.json").write_bytes(b"\xff\xfe")
+    found = list(read_records(tmp_path))
+    assert [isinstance(item, UsageError) for item in found] == [True, True] + [False] * 4
+
+
+def test_statistics_of_a_table():
+    frame = table(RUNS).set_index("attention")
+    linear, gfsa = frame.loc["linear"], frame.loc["linear+gfsa"]
+    assert (linear["n"], linear["accuracy"], linear["std"]) == pytest.approx((3, 37.0, 1.0))
+    # Seeds 0 and 1 are shared: +2.0 and −1.0 points. Seed 7 has no partner.
+    assert (gfsa["delta"], gfsa["delta n"]) == pytest.approx((0.5, 2))
+    assert linear["step ms"] == 110.0 and linear["parameters"] == 209_802
+    assert linear["allocator peak MB"] == 500 and linear["process RSS peak MB"] == 900
+    assert frame.loc["(majority class)", "accuracy"] == 17.0
+    assert frame.loc["(root operator)", "accuracy"] == pytest.approx(36.2)
+    assert frame["delta"].isna()["linear"]
+
+
+def test_a_table_as_people_read_it():
+    text = render(RUNS, "github")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[:6]]
+    assert rows[0][:5] == ["attention", "n", "test accuracy %", "Δ over base", "step ms"]
+    assert rows[2][:5] == ["linear", "3", "37.0 ± 1.0", "–", "110"]
+    assert rows[3][:5] == ["linear+gfsa", "3", "54.7 ± 30.6", "+0.5 (n=2)", "130"]
+    assert rows[5][:5] == ["(root operator)", "–", "36.2", "–", "–"]
+    assert "listops, protocol nystromformer: LRA under the small protocol" in text
+    assert "Data: generated, fingerprint ffffffffffffffff, 2,000 test examples" in text
+    assert "standard error 1.1 points" in text
+    assert "Some CPU, 2 threads, torch 2.13.0, Python 3.11.7; commit aaaaaaaaaaaa." in text
+
+
+def test_the_order_of_records_changes_nothing():
+    shuffled = random.Random(0).sample(RUNS, len(RUNS))
+    assert render(shuffled, "github") == render(RUNS, "github")
+
+
+def test_one_seed_has_no_spread_and_a_missing_base_no_difference():
+    frame = table([record("sdpa+gfsa", 0, 0.4)]).set_index("attention")
+    assert frame["std"].isna().all() and frame["delta"].isna().all()
+    assert "| sdpa+gfsa" in render([record("sdpa+gfsa")], "github")
+
+
+def test_what_is_not_comparable_never_shares_a_table():
+    modified, changes = override(NYSTROMFORMER, ["training.steps=1000"])
+    other_machine = dataclasses.replace(ENVIRONMENT, device="Other CPU")
+    others = [
+        record("linear+gfsa", protocol=QUICK),
+        record("linear+gfsa", protocol=modified, modified=changes),
+        record("linear+gfsa", precision="bf16"),
+        record("linear+gfsa", environment=other_machine),
+        record("linear+gfsa", data=Data("generated", "0" * 16, {"majority class": 0.17})),
+    ]
+    assert [len(group) for group in groups([RUNS[0], *others])] == [1] * 6
+    text = render([RUNS[0], *others], "github")
+    assert text.count("test accuracy %") == 6
+    assert "protocol nystromformer modified (training.steps=1000, training.warmup=200)" in text
+
+
+def test_csv_is_numbers():
+    lines = render(RUNS, "csv").splitlines()
+    assert lines[0].startswith("attention,n,accuracy,std,delta,delta n,step ms,forward ms")
+    cells = next(csv.DictReader(lines))
+    assert float(cells["accuracy"]) == pytest.approx(37.0)
+    assert cells["protocol"] == "nystromformer" and cells["machine"] == "Some CPU"

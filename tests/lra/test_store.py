@@ -1,0 +1,119 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from attention_zoo import UsageError
+from lra.data.prepare import prepare, recipe_of
+from lra.data.store import Split, open_store, write_store
+from lra.environment import ROOT
+from lra.tasks import get_task
+from lra.tasks.listops import ListOpsSettings
+
+SETTINGS = ListOpsSettings(train=60, val=20, test=20, min_length=4, max_length=40, max_depth=5)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return prepare(get_task("listops"), SETTINGS, tmp_path_factory.mktemp("data"), workers=1)
+
+
+@pytest.fixture
+def store(original, tmp_path):
+    """A copy that a test may damage."""
+    path = tmp_path / original.path.name
+    write_store(path, original.recipe, original.splits, original.baselines)
+    return path, original.recipe
+
+
+def test_round_trip(original):
+    assert {name: len(split) for name, split in original.splits.items()} == {
+        "train": 60,
+        "val": 20,
+        "test": 20,
+    }
+    again = open_store(original.path, original.recipe)
+    assert again.baselines == original.baselines
+    texts = [bytes(split[i][0]) for split in again.splits.values() for i in range(len(split))]
+    assert len(set(texts)) == 100
+    assert isinstance(again.splits["train"].tokens, np.memmap)
+    assert again.splits["train"].tokens.dtype == np.uint8
+
+
+def test_settings_decide_where_data_lie(original):
+    task = get_task("listops")
+    other = ListOpsSettings(**{**vars(SETTINGS), "seed": 1})
+    assert original.path.name == original.fingerprint
+    assert recipe_of(task, other) != original.recipe
+    before = sorted(original.path.iterdir())
+    prepare(task, SETTINGS, original.path.parent.parent, workers=2)
+    assert sorted(original.path.iterdir()) == before
+
+
+def edit_metadata(path, **changes):
+    file = path / "metadata.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: (p / "val.tokens.npy").unlink(), r"val\.tokens\.npy is missing"),
+        (lambda p: (p / "metadata.json").unlink(), r"metadata\.json is missing"),
+        (lambda p: (p / "metadata.json").write_text("{"), "is no JSON"),
+        (lambda p: (p / "metadata.json").write_text("[]"), "not written by this suite"),
+        (lambda p: edit_metadata(p, version=99), "has version 99"),
+        (lambda p: edit_metadata(p, recipe={}), "belongs to other data"),
+        (lambda p: edit_metadata(p, counts={"train": 7}), "does not fit the other arrays"),
+        (
+            lambda p: (p / "train.labels.npy").write_bytes(
+                (p / "train.labels.npy").read_bytes()[:-1]
+            ),
+            r"train\.labels\.npy does not have the SHA-256",
+        ),
+        (
+            lambda p: (p / "test.tokens.npy").write_bytes((p / "val.tokens.npy").read_bytes()),
+            r"test\.tokens\.npy does not have the SHA-256",
+        ),
+    ],
+)
+def test_what_is_damaged_or_foreign_is_refused_by_name(store, damage, message):
+    path, recipe = store
+    damage(path)
+    with pytest.raises(UsageError, match=message) as error:
+        open_store(path, recipe)
+    assert "prepare the data again" in str(error.value)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, original):
+    class Broken(Split):
+        @property
+        def labels(self):
+            raise OSError(28, "No space left on device")
+
+    broken = object.__new__(Broken)
+    object.__setattr__(broken, "tokens", original.splits["val"].tokens)
+    object.__setattr__(broken, "offsets", original.splits["val"].offsets)
+    with pytest.raises(OSError):
+        write_store(tmp_path / "store", original.recipe, {"val": broken}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_preparation_leaves_nothing_that_is_taken_for_finished(tmp_path):
+    command = [sys.executable, ROOT / "run_lra.py", "prepare", "--task", "listops"]
+    process = subprocess.Popen([*command, "--data-dir", tmp_path], start_new_session=True)
+    time.sleep(4)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = [path for path in tmp_path.glob("prepared/*") if not path.name.startswith(".")]
+    assert finished == []
+
+
+def test_examples_become_arrays():
+    split = Split.of([(b"\x01\x02", 3), (b"\x04", 5)])
+    assert split[0][0].tolist() == [1, 2] and split[1][0].tolist() == [4]
+    assert (split[0][1], split[1][1], len(split)) == (3, 5, 2)

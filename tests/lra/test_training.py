@@ -1,0 +1,113 @@
+import csv
+import itertools
+
+import pytest
+import torch
+
+from attention_zoo import UsageError, names, parse_spec
+from lra.data.batches import evaluation_batches
+from lra.training.fit import build_model
+from lra.training.module import parameter_groups, prepare_step
+
+from .tiny import PROTOCOL, store, tiny_train
+
+
+def weights(directory):
+    return torch.load(directory / "best.ckpt", weights_only=True)["state_dict"]
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
+    """Whatever the global generator's state was."""
+    outcomes = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(len(outcomes))
+        outcomes.append(tiny_train(tmp_path / name, "performer:features=8+gfsa", seed=seed))
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not all(torch.equal(a[name], c[name]) for name in a)
+    assert outcomes[0].test == outcomes[1].test
+    assert outcomes[0].learned_weights == outcomes[1].learned_weights
+
+
+def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
+    outcome = tiny_train(tmp_path, settings=["training.learning_rate=0.02"])
+    with open(tmp_path / "metrics.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["val.accuracy"]]
+    assert [int(row["step"]) + 1 for row in rows[:3]] == [4, 8, 12]
+    accuracies = [float(row["val.accuracy"]) for row in rows[:3]]
+    assert outcome.best_step == 4 * (1 + accuracies.index(max(accuracies)))
+    assert outcome.val.accuracy == pytest.approx(max(accuracies))
+
+    model = build_model(parse_spec("linear+gfsa"), PROTOCOL, "listops", seed=5)
+    model.load_state_dict({k.removeprefix("model."): v for k, v in weights(tmp_path).items()})
+    model.eval()
+    right = count = 0
+    for tokens, keep, labels in evaluation_batches(store().splits["test"], 7, 32):
+        right += (model(tokens, keep).argmax(-1) == labels).sum().item()
+        count += len(labels)
+    assert (outcome.test.accuracy, outcome.test.count) == (right / count, 50)
+
+
+def test_filter_weights_are_reported_by_layer_and_head(tmp_path):
+    outcome = tiny_train(tmp_path, "linear+gfsa:layers=2", settings=["training.learning_rate=0.01"])
+    assert outcome.initial_weights == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
+    [[], [learned]] = outcome.learned_weights
+    assert set(learned) == {"w0", "w1", "wK"}
+    assert all(len(heads) == 2 for heads in learned.values())
+    assert learned["wK"] != [0, 0]
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "xformers"])
+def test_bfloat16_works_with_every_attention(tmp_path, name):
+    outcome = tiny_train(tmp_path, name + "+gfsa", precision="bf16", settings=["training.steps=6"])
+    assert 0 <= outcome.test.accuracy <= 1
+    assert all(value.dtype == torch.float32 for value in weights(tmp_path).values())
+
+
+def test_xformers_works_with_bfloat16(tmp_path, xformers_on_cpu):
+    outcome = tiny_train(tmp_path, "xformers+gfsa", precision="bf16", settings=["training.steps=6"])
+    assert 0 <= outcome.test.accuracy <= 1
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    with pytest.raises(UsageError, match="training loss is nan at step 10"):
+        tiny_train(tmp_path, settings=["training.learning_rate=1e30"])
+
+
+def test_filters_have_no_weight_decay():
+    model = build_model(parse_spec("linear+gfsa:learn=wK"), PROTOCOL, "listops", seed=0)
+    decayed, free = parameter_groups(model, 0.1)
+    assert decayed["weight_decay"] == 0.1 and free["weight_decay"] == 0.0
+    assert [parameter.shape for parameter in free["params"]] == [(2,)] * 2
+    assert len(parameter_groups(build_model(parse_spec("linear"), PROTOCOL, "listops", 0), 0)) == 1
+
+
+def test_draws_are_a_function_of_seed_layer_and_step():
+    def omegas(seed, steps):
+        model = build_model(parse_spec("performer:features=4,redraw=3"), PROTOCOL, "listops", 0)
+        history = []
+        for step in steps:
+            prepare_step(model, seed, step)
+            history.append([block.attention.attention.omega.clone() for block in model.blocks])
+        return history
+
+    history = omegas(0, range(7))
+    first, second = history[0]
+    assert not torch.equal(first, second)
+    same = [torch.equal(a[0], b[0]) for a, b in itertools.pairwise(history)]
+    assert same == [True, True, False, True, True, False]
+    assert torch.equal(omegas(0, [6])[0][1], history[6][1])
+    assert not torch.equal(omegas(1, [0])[0][0], first)
+
+
+def test_dropout_is_a_function_of_seed_and_step():
+    model = build_model(parse_spec("linear"), PROTOCOL, "listops", 0).train()
+    tokens, keep = torch.randint(1, 16, (2, 9)), torch.ones(2, 9, dtype=torch.bool)
+
+    def logits(seed, step):
+        prepare_step(model, seed, step)
+        return model(tokens, keep)
+
+    assert torch.equal(logits(0, 5), logits(0, 5))
+    assert not torch.equal(logits(0, 5), logits(0, 6))
+    assert not torch.equal(logits(0, 5), logits(1, 5))
