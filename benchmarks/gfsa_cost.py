@@ -95,7 +95,7 @@ def main():
     protocol = replace(NYSTROMFORMER, training=replace(NYSTROMFORMER.training, batch=B))
     steps = {
         spec: steps_of(
-            parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32"
+            parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32-true"
         ).training
         for spec in ("linear+gfsa", "linear")
     }

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Environment:
-    """device: the processor's or GPU's name. commit: `+` where the checkout had changes, None
-    outside one."""
+    """device: the processor's or GPU's name. matmul: torch's float32 precision (TF32 or not).
+    commit: `+` where the checkout had changes, None outside one."""
 
     device: str
     cores: int
@@ -26,6 +26,7 @@ class Environment:
     python: str
     versions: dict[str, str]
     cuda: str | None
+    matmul: str
     commit: str | None
 
 
@@ -43,6 +44,7 @@ def environment(device: torch.device) -> Environment:
         python=platform.python_version(),
         versions={name: version for name in PACKAGES if (version := _version(name))},
         cuda=torch.version.cuda,
+        matmul=torch.get_float32_matmul_precision(),
         commit=commit(),
     )
 

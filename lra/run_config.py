@@ -13,7 +13,8 @@ from lra.files import fingerprint
 from lra.protocols import Protocol
 from lra.tasks import get_task
 
-DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+# What attention computes in, by Lightning's names for precisions.
+DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from lra.environment import environment
 from lra.measure.process import measure_apart
 from lra.protocols import PROTOCOLS, Protocol, get_protocol, override
 from lra.results.record import Record, read_records
-from lra.results.tables import PRECISION_NAMES, cost_columns, presented, render
+from lra.results.tables import cost_columns, presented, render
 from lra.run import run, say
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.tasks import TASKS, get_task
@@ -110,7 +110,7 @@ def measure_variants(options: argparse.Namespace) -> int:
     where = environment(torch.device(config.accelerator))
     print(
         f"\n{options.task}, protocol {options.protocol}: batch {measurement.batch}, N = "
-        f"{measurement.length:,}, {PRECISION_NAMES[options.precision]}; {where.device}, "
+        f"{measurement.length:,}, {options.precision}; {where.device}, "
         f"{where.threads} threads, torch {where.versions['torch']}"
     )
     return 0

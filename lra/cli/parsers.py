@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from attention_zoo import UsageError, __version__
+from lra.run_config import DTYPES
 
 PROGRAM = "run_lra.py"
 
@@ -120,7 +121,9 @@ def _variants(parser: Parser) -> None:
         metavar="SPEC",
         help="attention[:key=value,...][+filter[:key=value,...]]...",
     )
-    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="default: 32")
+    parser.add_argument(
+        "--precision", choices=tuple(DTYPES), default="32-true", help="default: %(default)s"
+    )
     parser.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto")
     _plugins(parser)
 

@@ -64,7 +64,7 @@ def steps_of(
     labels = torch.randint(metadata.classes, (B,), generator=draws).to(device)
 
     def logits() -> torch.Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             return model(tokens, keep)
 
     def training() -> None:

@@ -9,7 +9,6 @@ from lra.measure.variant import Measurement
 from lra.results.record import Record
 
 NONE = "–"
-PRECISION_NAMES = {"32": "float32", "bf16": "bfloat16 autocast"}
 
 
 def comparable(record: Record) -> tuple:
@@ -133,7 +132,7 @@ def caption(records: Sequence[Record]) -> list[str]:
         f"(binomial standard error {50 / n**0.5:.1f} points at most). In brackets: rules that "
         "read one token or none.",
         f"Cost: median training step and forward pass, batch {first.measurement.batch}, "
-        f"N = {first.measurement.length:,}, {PRECISION_NAMES[first.precision]}; memory of one "
+        f"N = {first.measurement.length:,}, {first.precision}; memory of one "
         "training step.",
         f"Machine: {environment.device}, {environment.threads} threads, "
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
@@ -153,7 +152,7 @@ def render(records: Iterable[Record], style: str) -> str:
                 modified=";".join(f"{k}={v}" for k, v in part[0].modified.items()),
                 data=part[0].data.fingerprint,
                 machine=part[0].environment.device,
-                precision=PRECISION_NAMES[part[0].precision],
+                precision=part[0].precision,
             )
             for part in parts
         ]

@@ -23,8 +23,6 @@ from lra.tasks import get_task
 from lra.training.module import Classifier, Evaluation
 from lra.training.progress import Progress
 
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -77,7 +75,7 @@ def train(
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=1,
-        precision=PRECISIONS[precision],
+        precision=precision,
         max_steps=settings.steps,
         val_check_interval=min(settings.eval_every, settings.steps),
         check_val_every_n_epoch=None,

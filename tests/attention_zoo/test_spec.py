@@ -11,13 +11,6 @@ from attention_zoo.options import parse_value, spell
 from attention_zoo.registry import ATTENTIONS, load_plugin
 from attention_zoo.spec import base_of
 
-
-def test_the_base_of_a_spelling_needs_no_registry():
-    assert base_of("linear") is None
-    assert base_of("linear+gfsa") == "linear"
-    assert base_of("mine:x=1e+20+gfsa:w0=1e+3+other") == "mine:x=1e+20+gfsa:w0=1e+3"
-
-
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
@@ -63,6 +56,12 @@ def test_any_options_survive_the_round_trip(K, mode, w, layers):
     options = {"K": 3, "mode": "taylor", "w0": 0.0, "w1": 1.0, "wK": 0.0, "layers": "all"}
     options |= dict(spec.filters[0].options)
     assert list(options.values()) == [K, mode, *w, layers]
+
+
+def test_the_base_of_a_spelling_needs_no_registry():
+    assert base_of("linear") is None
+    assert base_of("linear+gfsa") == "linear"
+    assert base_of("mine:x=1e+20+gfsa:w0=1e+3+other") == "mine:x=1e+20+gfsa:w0=1e+3"
 
 
 @given(st.text(max_size=30))

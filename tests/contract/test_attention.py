@@ -23,8 +23,6 @@ from .cases import (
     real,
 )
 
-pytestmark = pytest.mark.usefixtures("xformers_on_cpu")
-
 LENGTHS = {1: [1, 1, 1], 7: [7, 4, 1], 17: [17, 9, 1], 33: [33, 32, 2]}
 
 

@@ -177,7 +177,7 @@ def test_identity_is_what_decides_the_result():
     others = [
         config("linear+gfsa"),
         config("linear", seed=1),
-        config("linear", precision="bf16"),
+        config("linear", precision="bf16-mixed"),
         config("linear", accelerator="cuda"),
     ]
     assert len({base.identity, *(other.identity for other in others)}) == 5

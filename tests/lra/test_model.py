@@ -35,6 +35,13 @@ def test_shared_weights_start_the_same_for_all_variants():
                 assert torch.equal(weight, reference[name])
 
 
+@pytest.mark.parametrize("name", ["linear", "performer", "softmax", "sdpa"])
+def test_gfsa_starts_as_its_base_bit_for_bit(name):
+    tokens, keep = torch.randint(1, 16, (2, 30)), torch.arange(30) < torch.tensor([[30], [11]])
+    base, filtered = encoder(name).float(), encoder(name + "+gfsa").float()
+    assert torch.equal(base(tokens, keep), filtered(tokens, keep))
+
+
 def test_a_filter_in_no_layer_is_refused():
     with pytest.raises(UsageError, match="stands in none of the model's 2 layers"):
         encoder("linear+gfsa:layers=3")

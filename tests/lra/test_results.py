@@ -23,7 +23,7 @@ from lra.results.tables import groups, render, table
 from lra.training.module import Evaluation
 
 ENVIRONMENT = Environment(
-    "Some CPU", 2, 2, 24.0, "Linux", "3.11.7", {"torch": "2.13.0"}, None, "a" * 40
+    "Some CPU", 2, 2, 24.0, "Linux", "3.11.7", {"torch": "2.13.0"}, None, "highest", "a" * 40
 )
 
 
@@ -36,7 +36,7 @@ def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
         "task": "listops",
         "attention": attention,
         "seed": seed,
-        "precision": "32",
+        "precision": "32-true",
         "accelerator": "cpu",
         "modified": {},
         "protocol": NYSTROMFORMER,
@@ -161,7 +161,7 @@ def test_what_is_not_comparable_never_shares_a_table():
     others = [
         record("linear+gfsa", protocol=QUICK),
         record("linear+gfsa", protocol=modified, modified=changes),
-        record("linear+gfsa", precision="bf16"),
+        record("linear+gfsa", precision="bf16-mixed"),
         record("linear+gfsa", environment=other_machine),
         record("linear+gfsa", data=Data("generated", "0" * 16, {"majority class": 0.17})),
     ]

@@ -59,13 +59,17 @@ def test_filter_weights_are_reported_by_layer_and_head(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "xformers"])
 def test_bfloat16_works_with_every_attention(tmp_path, name):
-    outcome = tiny_train(tmp_path, name + "+gfsa", precision="bf16", settings=["training.steps=6"])
+    outcome = tiny_train(
+        tmp_path, name + "+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
+    )
     assert 0 <= outcome.test.accuracy <= 1
     assert all(value.dtype == torch.float32 for value in weights(tmp_path).values())
 
 
 def test_xformers_works_with_bfloat16(tmp_path, xformers_on_cpu):
-    outcome = tiny_train(tmp_path, "xformers+gfsa", precision="bf16", settings=["training.steps=6"])
+    outcome = tiny_train(
+        tmp_path, "xformers+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
+    )
     assert 0 <= outcome.test.accuracy <= 1
 
 

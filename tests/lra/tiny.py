@@ -25,7 +25,7 @@ def store():
     return prepare(get_task("listops"), PROTOCOL.task, folder, workers=1)
 
 
-def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32", settings=()):
+def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", settings=()):
     protocol, _ = override(PROTOCOL, settings)
     return train(
         parse_spec(spec),
@@ -46,7 +46,7 @@ def config(spec="linear", seed=0, **changes):
         "protocol": PROTOCOL,
         "modified": MODIFIED,
         "seed": seed,
-        "precision": "32",
+        "precision": "32-true",
         "accelerator": "cpu",
     }
     return RunConfig(**given | changes)
