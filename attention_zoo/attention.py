@@ -27,8 +27,6 @@ class Support:
     devices: tuple[str, ...] = ("cpu", "cuda")
     dtypes: tuple[torch.dtype, ...] = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
     head_dims: tuple[int, int, int] = (1, 65536, 1)
-    mask: bool = True
-    causal: bool = False
 
 
 class Attention(nn.Module, ABC):

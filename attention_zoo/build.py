@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from attention_zoo.attention import Attention
 from attention_zoo.errors import UsageError
 from attention_zoo.operators import AttentionOperator, FilteredOperator
+from attention_zoo.options import spell
 from attention_zoo.registry import ATTENTIONS, FILTERS, Layers
 from attention_zoo.spec import Spec, parse_spec
 
@@ -56,8 +57,8 @@ def build_attention(
 
 def in_layers(layer: int, layers: Layers) -> bool:
     """Whether `layers` (all, even, odd, or the layers' numbers from 1) names this layer."""
-    if isinstance(layers, tuple):
+    if isinstance(layers, frozenset):
         if min(layers) < 1:
-            raise UsageError(f"layers count from 1: layers={'/'.join(map(str, layers))}")
+            raise UsageError(f"layers count from 1: layers={spell(layers)}")
         return layer in layers
     return layers == "all" or (layer % 2 == 0) == (layers == "even")

@@ -35,9 +35,10 @@ def options_of(function: Any, given: set[str]) -> dict[str, Option]:
 
 
 def parse_value(text: str, annotation: Any) -> Any:
-    """Text to a value of `annotation`: bool, int, float, str, Literal, tuple[X, ...], or a union.
+    """Text to a value of `annotation`: bool, int, float, str, Literal, tuple[X, ...], frozenset[X],
+    or a union of these.
 
-    Lists are written with `/` (`2/4`). Raises ValueError where the text is no such value.
+    Lists and sets are written with `/` (`2/4`). Raises ValueError where the text is no such value.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
@@ -52,8 +53,8 @@ def parse_value(text: str, annotation: Any) -> Any:
             except ValueError:
                 continue
         raise ValueError(text)
-    if origin is tuple:
-        return tuple(parse_value(item, arguments[0]) for item in text.split("/"))
+    if origin in (tuple, frozenset):
+        return origin(parse_value(item, arguments[0]) for item in text.split("/"))
     if annotation is bool:
         return {"true": True, "false": False}[text] if text in ("true", "false") else _fail(text)
     if annotation is type(None):
@@ -71,6 +72,8 @@ def _fail(text: str) -> Any:
 
 def spell(value: Any) -> str:
     """A value as `parse_value` reads it."""
+    if isinstance(value, frozenset):
+        return spell(tuple(sorted(value)))
     if isinstance(value, tuple):
         return "/".join(spell(item) for item in value)
     if isinstance(value, bool) or value is None:
@@ -85,7 +88,7 @@ def describe(annotation: Any) -> str:
         return "|".join(spell(choice) for choice in arguments)
     if origin in (Union, types.UnionType):
         return "|".join(describe(alternative) for alternative in arguments)
-    if origin is tuple:
+    if origin in (tuple, frozenset):
         return f"{describe(arguments[0])}/…"
     return "none" if annotation is type(None) else annotation.__name__
 

@@ -13,7 +13,7 @@ from attention_zoo.filters import Filter
 from attention_zoo.options import Option, options_of
 
 ENTRY_POINTS = "attention_zoo"
-Layers = Literal["all", "even", "odd"] | tuple[int, ...]
+Layers = Literal["all", "even", "odd"] | frozenset[int]
 
 
 @dataclass(frozen=True)

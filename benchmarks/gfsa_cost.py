@@ -2,7 +2,6 @@
 
 import argparse
 import platform
-from dataclasses import replace
 
 import torch
 from einops import rearrange
@@ -12,7 +11,7 @@ import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
 from lra.measure.variant import steps_of
-from lra.protocols import NYSTROMFORMER
+from lra.protocols import NYSTROMFORMER, override
 
 C, H = 64, 2
 
@@ -70,20 +69,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 2048, 4096, 8192, 16384])
+    parser.add_argument("--dense-length", type=int, default=2048)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     B, n, device = options.batch, options.repetitions, options.device
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}")
     print(f"forward + backward, B={B} H={H} C={C}, {device}, medians, interleaved")
     torch.manual_seed(0)
-    for N in (1024, 2048, 4096, 8192, 16384):
+    for N in options.lengths:
         steps = {
             "linear+gfsa": step_of(layer("linear+gfsa", N), B, N, device),
             "linear": step_of(layer("linear", N), B, N, device),
             "three products": step_of(PlainLinear(), B, N, device),
         }
         report(f"layer, N={N}", interleaved(steps, n), ["linear", "three products"], n)
-    for N in (1024, 4096):
+    for N in options.lengths[::2][:2]:
         steps = {
             spec: step_of(layer(spec, N), B, N, device)
             for spec in ("sdpa+gfsa", "sdpa", "performer+gfsa", "performer")
@@ -92,7 +93,7 @@ def main():
         for base in ("sdpa", "performer"):
             pair = {name: seconds[name] for name in (base, f"{base}+gfsa")}
             report(f"layer, N={N}", pair, [base], n)
-    protocol = replace(NYSTROMFORMER, training=replace(NYSTROMFORMER.training, batch=B))
+    protocol, _ = override(NYSTROMFORMER, [f"training.batch={B}"])
     steps = {
         spec: steps_of(
             parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32-true"
@@ -100,12 +101,16 @@ def main():
         for spec in ("linear+gfsa", "linear")
     }
     report("training step, N=2000", interleaved(steps, n), ["linear"], n)
-    few = max(3, n // 5)
+    few, N = max(3, n // 5), options.dense_length
     steps = {
-        "released dense formulation": step_of(DenseFormulation(), B, 2048, device),
-        "linear+gfsa": step_of(layer("linear+gfsa", 2048), B, 2048, device),
+        "released dense formulation": step_of(DenseFormulation(), B, options.dense_length, device),
+        "linear+gfsa": step_of(
+            layer("linear+gfsa", options.dense_length), B, options.dense_length, device
+        ),
     }
-    report("layer, N=2048", interleaved(steps, few, warmup=1), ["linear+gfsa"], few)
+    report(
+        f"layer, N={options.dense_length}", interleaved(steps, few, warmup=1), ["linear+gfsa"], few
+    )
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from attention_zoo import AttentionOperator, Filter, UsageError, register_filter
 
+LEARN_ALL = frozenset(("w0", "w1", "wK"))
+
 
 @register_filter("gfsa")
 class GraphFilter(Filter):
@@ -32,7 +34,7 @@ class GraphFilter(Filter):
         w0: float = 0.0,
         w1: float = 1.0,
         wK: float = 0.0,
-        learn: tuple[Literal["w0", "w1", "wK"], ...] | Literal["none"] = ("w0", "w1", "wK"),
+        learn: frozenset[Literal["w0", "w1", "wK"]] | Literal["none"] = LEARN_ALL,
     ) -> None:
         super().__init__(heads)
         if K < 1:

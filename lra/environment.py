@@ -62,6 +62,8 @@ def processor() -> str:
 def commit() -> str | None:
     """The checkout's commit, with `+` where tracked files differ from it."""
     try:
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != ROOT:
+            return None
         head = _git("rev-parse", "HEAD")
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):

@@ -11,7 +11,7 @@ def write_json(path: Path, content: Any) -> None:
     """Writes JSON to a temporary file beside `path`, syncs it and renames it into place."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with open(temporary, "w") as file:
-        json.dump(content, file, indent=1, ensure_ascii=False)
+        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())

@@ -1,7 +1,7 @@
 """Protocols: model, training and data settings under which variants are compared."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from attention_zoo.errors import UsageError, unknown
@@ -78,6 +78,12 @@ class Protocol:
     task: ListOpsSettings
     model: ModelSettings
     training: TrainingSettings
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides a result: everything but the prose."""
+        sections = {name: asdict(getattr(self, name)) for name in ("task", "model", "training")}
+        return {"name": self.name, **sections}
 
 
 NYSTROMFORMER = Protocol(

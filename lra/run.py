@@ -3,10 +3,13 @@
 import datetime
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from attention_zoo import UsageError
 from lra.data.prepare import prepare
 from lra.data.store import Store
 from lra.environment import environment
@@ -39,22 +42,25 @@ def run(config: RunConfig, results: Path, data_dir: Path, *, rerun: bool = False
         say(f"{title}: on record in {directory} (--rerun runs it again)")
         return read_record(directory / RECORD)
     require_support(config)
+    where = environment(torch.device(config.accelerator))  # as it is now, not when it ends
     store = prepare(get_task(config.task), config.protocol.task, data_dir)
     directory.mkdir(parents=True, exist_ok=True)
     say(f"{title}: measuring time and memory in a process of its own")
     measurement = measure_apart(config)
     if config.accelerator == "cpu":
-        say(f"{title}: training takes {estimate(config, measurement, store)} on this CPU at most")
-    outcome = train(
-        config.attention,
-        config.task,
-        config.protocol,
-        store,
-        directory,
-        seed=config.seed,
-        precision=config.precision,
-        accelerator=config.accelerator,
-    )
+        say(f"{title}: training takes about {estimate(config, measurement, store)} on this CPU")
+    (directory / RECORD).unlink(missing_ok=True)  # it does not describe what is trained now
+    with memory_errors(title):
+        outcome = train(
+            config.attention,
+            config.task,
+            config.protocol,
+            store,
+            directory,
+            seed=config.seed,
+            precision=config.precision,
+            accelerator=config.accelerator,
+        )
     record = Record(
         schema=SCHEMA,
         identity=config.identity,
@@ -73,18 +79,33 @@ def run(config: RunConfig, results: Path, data_dir: Path, *, rerun: bool = False
         training=Training(outcome.seconds, outcome.best_step),
         gfsa=FilterWeights(outcome.initial_weights, outcome.learned_weights),
         measurement=measurement,
-        environment=environment(torch.device(config.accelerator)),
+        environment=where,
     )
     write_record(directory, record)
     say(f"{title}: test accuracy {100 * outcome.test.accuracy:.1f} %, {directory / RECORD}")
     return record
 
 
+@contextmanager
+def memory_errors(title: str) -> Iterator[None]:
+    """Turns torch's ways of saying that memory ran out into one line."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise UsageError(
+            f"{title}: out of memory; a smaller --set training.batch, or an attention whose memory "
+            f"grows with N ({str(error).splitlines()[0]:.120})"
+        ) from error
+
+
 def estimate(config: RunConfig, measurement: Measurement, store: Store) -> str:
-    """How long training takes: its steps, and its validations forward passes over the split."""
+    """How long training takes: its steps, its validations, the last validation and the test."""
     training = config.protocol.training
-    validations = training.steps // training.eval_every
-    passes = validations * -(-len(store.splits["val"]) // training.batch)
+    validations = max(1, training.steps // training.eval_every)
+    batches = {name: -(-len(split) // training.batch) for name, split in store.splits.items()}
+    passes = (validations + 1) * batches["val"] + batches["test"]
     milliseconds = (
         training.steps * measurement.training_step.median_ms
         + passes * measurement.forward.median_ms

@@ -1,6 +1,6 @@
 """What decides a run."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class RunConfig:
                 "task": self.task,
                 "data": self.data_fingerprint,
                 "attention": str(self.attention),
-                "protocol": asdict(self.protocol),
+                "protocol": self.protocol.settings,
                 "seed": self.seed,
                 "precision": self.precision,
                 "accelerator": self.accelerator,

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -25,8 +26,10 @@ class SDPA(Attention):
     """Ā = softmax(q kᵀ / √D) by torch's scaled_dot_product_attention, in O(N) memory.
 
     backend: `auto` leaves the choice to torch; another name allows that kernel alone and raises
-    UnsupportedError where it cannot run. Vaswani et al. 2017 (arXiv 1706.03762), eq. 1; the flash
-    kernel is Dao et al. 2022 (arXiv 2205.14135), algorithm 1.
+    UnsupportedError where it cannot run (on CUDA, `flash` takes no padding mask).
+
+    Vaswani et al. 2017 (arXiv 1706.03762), eq. 1; the flash kernel is Dao et al. 2022
+    (arXiv 2205.14135), algorithm 1.
     """
 
     support = Support(paper="Vaswani et al. 2017", rows_sum_to_one=True, time="N²", memory="N")
@@ -52,6 +55,8 @@ class SDPA(Attention):
         try:
             with sdpa_kernel(BACKENDS[self.backend]):
                 return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             given = f"{q.device.type} {q.dtype} head width {q.shape[-1]}"
             raise UnsupportedError(

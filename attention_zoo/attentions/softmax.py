@@ -31,11 +31,12 @@ class Softmax(Attention):
     support = Support(paper="Vaswani et al. 2017", rows_sum_to_one=True, time="N²", memory="N²")
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> DenseOperator:
-        scores = (q * self.head_dim**-0.5) @ k.mT
-        with full_precision(scores) as (scores,):
+        dtype = q.dtype
+        with full_precision(q, k) as (q, k):
+            scores = (q * self.head_dim**-0.5) @ k.mT
             if keep is not None:
                 scores = scores.masked_fill(~keep[:, None, None], lowest(scores))
-            matrix = scores.softmax(-1).to(q.dtype)
+            matrix = scores.softmax(-1).to(dtype)
         return DenseOperator(matrix, keep)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from attention_zoo.attention import Attention, Support
 from attention_zoo.attentions.softmax import softmax_matrix
 from attention_zoo.errors import UnsupportedError, one_line
-from attention_zoo.operators import KernelOperator
+from attention_zoo.operators import AttentionOperator
 from attention_zoo.registry import register_attention
 
 INSTEAD = "`sdpa` is the same mathematics in torch's own kernels"
@@ -34,8 +34,8 @@ class MemoryEfficient(Attention):
         head_dims=(8, 256, 8),
     )
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> KernelOperator:
-        return _Packed(q, k, keep)
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
+        return PackedOperator(q, k, keep)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return softmax_matrix(q, k, keep)
@@ -48,11 +48,11 @@ class MemoryEfficient(Attention):
         return [*reasons, INSTEAD] if reasons else []
 
 
-class _Packed(KernelOperator):
+class PackedOperator(AttentionOperator):
     """Packs q and k once, and each v as it comes."""
 
     def __init__(self, q: Tensor, k: Tensor, keep: Tensor | None) -> None:
-        super().__init__(q, k, keep, self._attend)
+        super().__init__(q, keep)
         try:
             from xformers.ops import memory_efficient_attention
             from xformers.ops.fmha import BlockDiagonalMask
@@ -65,18 +65,20 @@ class _Packed(KernelOperator):
             self._real = keep.flatten().nonzero().squeeze(-1)  # (ΣM,)
             if lengths:
                 self._bias = BlockDiagonalMask.from_seqlens(lengths, device=q.device)
-        self.q, self.k = self._pack(q), self._pack(k)
+        self._q, self._k = self._pack(q), self._pack(k)
 
     def _pack(self, x: Tensor) -> Tensor:
         """(B, H, N, D) to xformers' (B, N, H, D), or (1, ΣM, H, D) of the real tokens."""
         x = x.transpose(1, 2)
         return x if self._real is None else x.flatten(0, 1).index_select(0, self._real)[None]
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None) -> Tensor:
-        if keep is not None and self._bias is None:
+    def _apply(self, v: Tensor) -> Tensor:
+        if self._real is not None and self._bias is None:
             return torch.zeros_like(v)  # no example has a real token
         try:
-            out = self._memory_efficient_attention(q, k, self._pack(v), attn_bias=self._bias)
+            out = self._memory_efficient_attention(
+                self._q, self._k, self._pack(v), attn_bias=self._bias
+            )
         except NotImplementedError as error:
             raise UnsupportedError(f"xformers: {one_line(error)}; {INSTEAD}") from error
         if self._real is not None:

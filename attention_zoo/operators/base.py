@@ -64,8 +64,8 @@ class AttentionOperator(ABC):
         return (total / count.to(v.dtype)).expand_as(v)
 
     def dense(self) -> Tensor:
-        """Ā itself, (B, H, N, N), for small N: the operator applied to the identity in blocks of
-        the head width, so that the kernel that runs is the one that runs in the model."""
+        """Ā itself, (B, H, N, N), for small N: the operator applied to the identity in blocks as
+        wide as what it was made from (D for a kernel), so that the kernel of the model runs."""
         B, H, N, _ = self.shape
         width = self.like.shape[-1]
         blocks = -(-N // width)

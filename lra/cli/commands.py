@@ -3,48 +3,53 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import torch
 from tabulate import tabulate
 
-import attention_zoo
 from attention_zoo import UsageError, parse_spec
-from attention_zoo.errors import unknown
-from attention_zoo.options import describe, spell
-from attention_zoo.registry import ATTENTIONS, FILTERS, Option, load_plugin
+from attention_zoo.errors import one_line
+from attention_zoo.registry import load_plugin
 from lra.data.prepare import prepare
 from lra.environment import environment
 from lra.measure.process import measure_apart
-from lra.protocols import PROTOCOLS, Protocol, get_protocol, override
+from lra.protocols import get_protocol, override
 from lra.results.record import Record, read_records
 from lra.results.tables import cost_columns, presented, render
 from lra.run import run, say
 from lra.run_config import RunConfig, choose_accelerator, require_support
-from lra.tasks import TASKS, get_task
+from lra.tasks import get_task
 from lra.training.fit import build_model
 
 
 def run_variants(options: argparse.Namespace) -> int:
-    configs = [config for seed in options.seed for config in configurations(options, seed)]
-    records = [
-        run(config, options.results, options.data_dir, rerun=options.rerun) for config in configs
-    ]
-    print(render(records, "github"), end="")
+    records, failures = [], []
+    for config in configurations(options):
+        try:
+            records.append(run(config, options.results, options.data_dir, rerun=options.rerun))
+        except UsageError as error:
+            failures.append(str(error))
+            say(f"failed: {error}")
+    if records:
+        print(render(records, "github"), end="")
+        say(f"records are in {options.results / 'runs'}, data in {options.data_dir / 'prepared'}")
+    if failures:
+        raise UsageError("; ".join(failures))
     return 0
 
 
-def configurations(options: argparse.Namespace, seed: int) -> Iterator[RunConfig]:
-    """A checked RunConfig for each attention asked for; nothing runs before all are right."""
+def configurations(options: argparse.Namespace) -> list[RunConfig]:
+    """A checked RunConfig for each seed and attention asked for; nothing runs before all are."""
     load_plugins(options.plugin)
-    protocol, modified = read_protocol(options)
+    protocol, modified = override(get_protocol(options.protocol, options.task), options.set)
     accelerator = choose_accelerator(options.accelerator)
+    specs = [parse_spec(text) for text in options.attn]
     configs = [
         RunConfig(
             task=options.task,
-            attention=parse_spec(text),
+            attention=spec,
             protocol=protocol,
             modified=modified,
             seed=seed,
@@ -52,19 +57,18 @@ def configurations(options: argparse.Namespace, seed: int) -> Iterator[RunConfig
             accelerator=accelerator,
             plugins=tuple(options.plugin),
         )
-        for text in options.attn
+        for seed in dict.fromkeys(options.seed)
+        for spec in dict.fromkeys(specs)
     ]
-    for config in configs:
+    for config in configs[: len(specs)]:
         require_support(config)
-        build_model(config.attention, protocol, config.task, seed)
-    return iter(configs)
-
-
-def read_protocol(options: argparse.Namespace) -> tuple[Protocol, dict]:
-    protocol, modified = override(get_protocol(options.protocol, options.task), options.set)
+        try:
+            build_model(config.attention, protocol, config.task, config.seed)
+        except (RuntimeError, OverflowError, MemoryError) as error:
+            raise UsageError(f"{config.attention} cannot be built: {one_line(error)}") from error
     if "training.warmup" in modified and not any("warmup" in text for text in options.set):
         say(f"training.warmup is scaled with training.steps, to {modified['training.warmup']}")
-    return protocol, modified
+    return configs
 
 
 def load_plugins(modules: list[str]) -> None:
@@ -75,7 +79,7 @@ def load_plugins(modules: list[str]) -> None:
 
 
 def prepare_data(options: argparse.Namespace) -> int:
-    protocol, _ = read_protocol(options)
+    protocol, _ = override(get_protocol(options.protocol, options.task), options.set)
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"--workers must be 1 or more, not {options.workers}")
     store = prepare(get_task(options.task), protocol.task, options.data_dir, options.workers)
@@ -99,20 +103,29 @@ def prepare_data(options: argparse.Namespace) -> int:
 
 
 def measure_variants(options: argparse.Namespace) -> int:
-    rows = []
-    for config in configurations(options, seed=0):
-        measurement = measure_apart(config)
-        kernels = ", ".join(measurement.kernels)
-        rows.append(
-            {"attention": str(config.attention), **cost_columns(measurement), "kernel": kernels}
+    rows, failures = [], []
+    for config in configurations(options):
+        say(f"measuring {config.attention}")
+        try:
+            measurement = measure_apart(config)
+        except UsageError as error:
+            failures.append(str(error))
+            continue
+        name, kernels = str(config.attention), ", ".join(measurement.kernels)
+        rows.append({"attention": name, **cost_columns(measurement), "kernel": kernels})
+    if rows:
+        where = environment(torch.device(config.accelerator))
+        training = config.protocol.training
+        changes = f" modified ({', '.join(options.set)})" if options.set else ""
+        print(presented(pd.DataFrame(rows)))
+        print(
+            f"\n{options.task}, protocol {options.protocol}{changes}: "
+            f"{config.protocol.comparable}.\nBatch {training.batch}, N = "
+            f"{config.protocol.task.max_len:,}, {options.precision}; {where.device}, "
+            f"{where.threads} threads, torch {where.versions['torch']}"
         )
-    print(presented(pd.DataFrame(rows)))
-    where = environment(torch.device(config.accelerator))
-    print(
-        f"\n{options.task}, protocol {options.protocol}: batch {measurement.batch}, N = "
-        f"{measurement.length:,}, {options.precision}; {where.device}, "
-        f"{where.threads} threads, torch {where.versions['torch']}"
-    )
+    if failures:
+        raise UsageError("; ".join(failures))
     return 0
 
 
@@ -136,85 +149,3 @@ def print_table(options: argparse.Namespace) -> int:
     else:
         options.out.write_text(text)
     return 0
-
-
-def list_all(options: argparse.Namespace) -> int:
-    load_plugins(options.plugin)
-    listings = {
-        "tasks": list_tasks,
-        "attentions": list_attentions,
-        "filters": list_filters,
-        "protocols": list_protocols,
-    }
-    for what in options.what or listings:
-        if what not in listings:
-            raise unknown("listing", what, listings)
-        print(f"{what}\n")
-        print(tabulate(list(listings[what]()), headers="keys", tablefmt="github"), end="\n\n")
-        if what == "protocols":
-            print("\n".join(deviations()), end="\n\n")
-    return 0
-
-
-def list_tasks() -> Iterator[dict[str, object]]:
-    for task in TASKS.values():
-        about = task.metadata
-        yield {
-            "task": about.name,
-            "version": about.version,
-            "length": f"{about.length:,}",
-            "classes": about.classes,
-            "train / val / test": " / ".join(f"{size:,}" for size in about.splits.values()),
-            "source": about.source,
-        }
-
-
-def list_attentions() -> Iterator[dict[str, object]]:
-    accelerator = choose_accelerator("auto")
-    for name in attention_zoo.names():
-        entry = ATTENTIONS.get(name)
-        support = entry.cls.support
-        reasons = entry.cls.unsupported(accelerator, torch.float32, 32)
-        yield {
-            "attention": name,
-            "time": support.time,
-            "memory": support.memory,
-            "rows sum to 1": "yes" if support.rows_sum_to_one else "no: powers have no fixed scale",
-            "options": spell_options(entry.options),
-            "paper": support.paper,
-            f"here ({accelerator})": "; ".join(reasons) or "runs",
-        }
-
-
-def list_filters() -> Iterator[dict[str, object]]:
-    for name in attention_zoo.filters():
-        yield {"filter": f"+{name}", "options": spell_options(FILTERS.get(name).options)}
-
-
-def list_protocols() -> Iterator[dict[str, object]]:
-    for protocol in PROTOCOLS.values():
-        model, training = protocol.model, protocol.training
-        yield {
-            "protocol": protocol.name,
-            "model": f"{model.layers} layers, {model.dim} wide, {model.heads} heads, "
-            f"FFN {model.ffn}",
-            "training": f"{training.steps:,} steps of {training.batch}, peak rate "
-            f"{training.learning_rate:g}, warm-up {training.warmup:,}",
-            "tokens": f"{protocol.task.min_length + 1}–{protocol.task.max_length - 1:,}",
-            "comparable": protocol.comparable,
-        }
-
-
-def deviations() -> Iterator[str]:
-    """Where each protocol leaves its source, a line each."""
-    for protocol in PROTOCOLS.values():
-        if protocol.deviations:
-            yield f"{protocol.name} ({protocol.source}), in which we differ:"
-            yield from (f"- {deviation}" for deviation in protocol.deviations)
-
-
-def spell_options(options: dict[str, Option]) -> str:
-    return ", ".join(
-        f"{name}={spell(option.default)} ({describe(option.annotation)})"
-        for name, option in options.items()
-    )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
-from lra.cli import commands, parsers
+from lra.cli import commands, listings, parsers
 
 COMMANDS = {
-    "list": (parsers.list_parser, commands.list_all),
+    "list": (parsers.list_parser, listings.list_all),
     "prepare": (parsers.prepare_parser, commands.prepare_data),
     "measure": (parsers.measure_parser, commands.measure_variants),
     "table": (parsers.table_parser, commands.print_table),

@@ -86,6 +86,7 @@ def measure_parser() -> Parser:
         description="Time and memory of variants, each in a process of its own, without training.",
     )
     _variants(parser)
+    parser.set_defaults(seed=[0])
     return parser
 
 

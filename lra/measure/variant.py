@@ -118,4 +118,5 @@ def measure(
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+    """Learned ones."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from attention_zoo.spec import base_of
+from lra.files import fingerprint
 from lra.measure.variant import Measurement
 from lra.results.record import Record
 
@@ -16,7 +17,7 @@ def comparable(record: Record) -> tuple:
     environment = record.environment
     return (
         record.task,
-        record.protocol,
+        fingerprint(record.protocol.settings),
         record.data.fingerprint,
         record.precision,
         environment.device,
@@ -151,7 +152,10 @@ def render(records: Iterable[Record], style: str) -> str:
                 protocol=part[0].protocol.name,
                 modified=";".join(f"{k}={v}" for k, v in part[0].modified.items()),
                 data=part[0].data.fingerprint,
+                comparable=part[0].protocol.comparable,
                 machine=part[0].environment.device,
+                threads=part[0].environment.threads,
+                torch=part[0].environment.versions.get("torch"),
                 precision=part[0].precision,
             )
             for part in parts

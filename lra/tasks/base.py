@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +30,6 @@ class TaskMetadata:
     citation: str
 
 
-class TaskSettings(Protocol):
-    """The part of a protocol that decides a task's data."""
-
-    @property
-    def max_len(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class Task:
     """A task: its metadata and where its examples come from.
@@ -47,6 +40,5 @@ class Task:
     """
 
     metadata: TaskMetadata
-    settings: type
     examples: Callable[[Any, int | None], dict[str, Sequence[Example]]]
     baselines: Callable[[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]], dict[str, float]]

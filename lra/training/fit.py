@@ -90,21 +90,23 @@ def train(
     validation = evaluation_batches(store.splits["val"], batch, max_len)
     started = time.monotonic()
     stream = training_batches(store.splits["train"], batch, settings.steps, seed, max_len)
+    test_batches = evaluation_batches(store.splits["test"], batch, max_len)
     try:
         trainer.fit(module, stream, validation)
+        seconds = time.monotonic() - started
+        checkpoint = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+        module.load_state_dict(checkpoint["state_dict"])
+        trainer.validate(module, validation, verbose=False)
+        val = module.evaluation
+        trainer.test(module, test_batches, verbose=False)
+        test = module.evaluation
     except SystemExit:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from None
-    seconds = time.monotonic() - started
-    checkpoint = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
-    module.load_state_dict(checkpoint["state_dict"])
-    trainer.validate(module, validation, verbose=False)
-    val = module.evaluation
-    trainer.test(module, evaluation_batches(store.splits["test"], batch, max_len), verbose=False)
     return Outcome(
         best_step=checkpoint["global_step"],
         seconds=seconds,
         val=val,
-        test=module.evaluation,
+        test=test,
         initial_weights=initial,
         learned_weights=filter_weights(model),
     )

@@ -1,5 +1,6 @@
 """The LightningModule: losses, optimiser and what is a function of the step."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,8 @@ class Classifier(pl.LightningModule):
         return {"loss": loss, "accuracy": accuracy}
 
     def on_train_batch_end(self, outputs: dict[str, Tensor], batch: Batch, batch_idx: int) -> None:
-        if self.global_step % CHECK_EVERY == 0 and not outputs["loss"].isfinite():
-            raise UsageError(
-                f"the training loss is {outputs['loss'].item()} at step {self.global_step}: "
-                "lower training.learning_rate or raise training.warmup"
-            )
+        if self.global_step % CHECK_EVERY == 0:
+            require_finite("training", outputs["loss"].item(), self.global_step)
 
     def _start(self) -> None:
         self._loss, self._correct, self._count = 0.0, 0, 0
@@ -63,6 +61,7 @@ class Classifier(pl.LightningModule):
 
     def _log_evaluation(self, split: str) -> None:
         loss, accuracy = self._loss / self._count, self._correct / self._count
+        require_finite(split, loss, self.global_step)
         self.evaluation = Evaluation(loss, accuracy, self._count)
         self.log_dict({f"{split}.loss": loss, f"{split}.accuracy": accuracy})
 
@@ -97,6 +96,14 @@ class Classifier(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def require_finite(which: str, loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise UsageError(
+            f"the {which} loss is {loss} at step {step}: lower training.learning_rate or raise "
+            "training.warmup"
+        )
 
 
 def prepare_step(model: nn.Module, seed: int, step: int) -> None:

@@ -20,13 +20,9 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.started = time.monotonic()
+        self.last = 0, time.perf_counter()
         layout = "{desc}: {percentage:3.0f}% {bar} {n}/{total} [{elapsed}<{remaining}{postfix}]"
         self.bar = tqdm(total=self.steps, desc=self.title, bar_format=layout, disable=None)
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        self.step_started = time.perf_counter()
 
     def on_train_batch_end(
         self,
@@ -36,17 +32,20 @@ class Progress(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if trainer.global_step % 10 == 0 or trainer.global_step == self.steps:
-            step = time.perf_counter() - self.step_started
-            self._smooth("loss", outputs["loss"].item(), "{:.3f}")
+        step = trainer.global_step
+        if step % 10 == 0 or step == self.steps:
+            self._smooth("loss", outputs["loss"].item(), "{:.3f}")  # waits for the device
             self._smooth("accuracy", 100 * outputs["accuracy"].item(), "{:.1f} %")
-            self._smooth("step", 1e3 * step, "{:.0f} ms")
+            now = time.perf_counter()
+            self._smooth("step", 1e3 * (now - self.last[1]) / (step - self.last[0]), "{:.0f} ms")
+            self.last = step, now
         self.bar.set_postfix(self.shown, refresh=False)
         self.bar.update()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self.bar is None:
             return
+        self.last = trainer.global_step, time.perf_counter()  # no step's time holds a validation
         self.shown["val"] = f"{100 * trainer.callback_metrics['val.accuracy'].item():.1f} %"
         if self.bar.disable:
             elapsed = time.monotonic() - self.started

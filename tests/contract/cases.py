@@ -11,8 +11,13 @@ HEADS, WIDTH, MAX_LEN = 2, 8, 80
 # Small feature counts keep the closed form in play for every factored attention.
 OPTIONS = {"performer": "performer:features=12"}
 
-SPECS = [OPTIONS.get(name, name) + suffix for name in names() for suffix in FILTERS]
-BASES = [OPTIONS.get(name, name) for name in names()]
+# … and one with R ≥ 2D keeps the iterated route in play.
+WIDE = ["performer:features=64"]
+
+SPECS = [OPTIONS.get(name, name) + suffix for name in names() for suffix in FILTERS] + [
+    name + suffix for name in WIDE for suffix in FILTERS
+]
+BASES = [*(OPTIONS.get(name, name) for name in names()), *WIDE]
 
 
 def attention(spec, dtype=torch.float64):

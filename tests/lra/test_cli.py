@@ -1,19 +1,24 @@
 """The command line as a user types it."""
 
+import dataclasses
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
 
 import pytest
+import torch
 
 import attention_zoo
-from attention_zoo.registry import ATTENTIONS
-from lra.cli import main
+from attention_zoo import UsageError
+from lra.cli import commands, main
 from lra.environment import ROOT
-from lra.run_config import RunConfig
+from lra.protocols import override
+from lra.run import run
 
-from .tiny import SETTINGS, config, store
+from .tiny import PROTOCOL, SETTINGS, config, store
 
 TINY = ["--task", "listops", "--protocol", "quick", "--set", *SETTINGS]
 
@@ -36,9 +41,10 @@ def test_two_variants_from_nothing_to_a_table(tmp_path, folders):
     assert "not comparable with LRA" in first.stdout and "modified (" in first.stdout
     runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert len(runs) == 4 and all("quick-s" in name for name in runs)
-    for run in (tmp_path / "runs").iterdir():
-        assert {path.name for path in run.iterdir()} >= {"record.json", "best.ckpt", "metrics.csv"}
-        record = json.loads((run / "record.json").read_text())
+    for folder in (tmp_path / "runs").iterdir():
+        names = {path.name for path in folder.iterdir()}
+        assert names >= {"record.json", "best.ckpt", "metrics.csv"}
+        record = json.loads((folder / "record.json").read_text())
         assert record["environment"]["versions"]["torch"] and record["measurement"]["kernels"]
         assert record["modified"]["training.steps"] == 12
     assert "training takes" in first.stderr
@@ -64,32 +70,22 @@ def test_two_variants_from_nothing_to_a_table(tmp_path, folders):
     assert after["test"] == before["test"] and after["gfsa"] == before["gfsa"]
 
 
-PLUGIN = """
-import torch
-from attention_zoo import Attention, DenseOperator, Support, register_attention
-
-
-@register_attention("mine")
-class Mine(Attention):
-    support = Support(paper="none", rows_sum_to_one=True, time="N²", memory="N²")
-
-    def __init__(self, *, heads, head_dim, max_len, temperature: float = 2.0):
-        super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
-        self.temperature = temperature
-
-    def operator(self, q, k, keep):
-        return DenseOperator(self.reference(q, k, keep), keep)
-
-    def reference(self, q, k, keep):
-        scores = q @ k.mT / self.temperature
-        if keep is not None:
-            scores = scores.masked_fill(~keep[:, None, None], -1e9)
-        return scores.softmax(-1)
+README = (ROOT / "README.md").read_text()
+WITH_CHECKOUT = os.environ | {"PYTHONPATH": str(ROOT)}
+PARITY = """
+import example, torch
+from attention_zoo import build_attention
+q, k = torch.randn(2, 2, 2, 9, 8, dtype=torch.float64).unbind()
+keep = torch.arange(9) < torch.tensor([[9], [4]])
+mine = build_attention("mine", heads=2, head_dim=8, max_len=9)
+difference = mine(q, k, keep).dense() - mine.reference(q, k, keep)
+assert difference[:, :, :4].abs().max() < 1e-12
 """
 
 
-def test_a_strangers_attention_trains_is_measured_and_stands_in_the_table(tmp_path, folders):
-    (tmp_path / "example.py").write_text(PLUGIN)
+def test_the_readmes_attention_trains_is_measured_and_stands_in_the_table(tmp_path, folders):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "example.py").write_text(code)
     words = ["--attn", "mine:temperature=3.0+gfsa", "--plugin", "example"]
     done = run_lra(*TINY, *words, *folders, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -97,6 +93,8 @@ def test_a_strangers_attention_trains_is_measured_and_stands_in_the_table(tmp_pa
     table = run_lra("table", "--results", str(tmp_path), cwd=tmp_path)
     assert table.returncode == 0, table.stderr
     assert "| mine:temperature=3.0+gfsa" in table.stdout
+    check = [sys.executable, "-c", PARITY]
+    subprocess.run(check, cwd=tmp_path, env=WITH_CHECKOUT, check=True)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +114,8 @@ def test_a_strangers_attention_trains_is_measured_and_stands_in_the_table(tmp_pa
         ("--task listops --attn linear --precision 16", "invalid choice"),
         ("--task listops --attn linear+gfsa:layers=3", "none of the model's 2 layers"),
         ("--task listops --attn linear+gfsa:K=0", "K ≥ 1"),
+        ("--task listops --attn linear+gfsa:w0=1e300", "cannot be built"),
+        ("--task listops --attn performer:features=10000000000000", "cannot be built"),
         ("--task listops --attn xformers --accelerator cpu", "`sdpa` is the same mathematics"),
         ("--task listops --attn linear --plugin no_such_module", "does not import"),
         ("list attention", "did you mean 'attentions'"),
@@ -173,12 +173,50 @@ def test_measure_prints_costs_without_training(capsys):
 
 def test_identity_is_what_decides_the_result():
     base = config("linear")
-    assert base.identity == config("linear", plugins=("example",)).identity
+    longer, _ = override(PROTOCOL, ["training.steps=13"])
+    other_data, _ = override(PROTOCOL, ["task.seed=1"])
+    reworded = dataclasses.replace(PROTOCOL, comparable="in other words", deviations=("none",))
+    for same in ({"plugins": ("example",)}, {"modified": {}}, {"protocol": reworded}):
+        assert config("linear", **same).identity == base.identity
     others = [
         config("linear+gfsa"),
         config("linear", seed=1),
         config("linear", precision="bf16-mixed"),
         config("linear", accelerator="cuda"),
+        config("linear", protocol=longer),
+        config("linear", protocol=other_data),
     ]
-    assert len({base.identity, *(other.identity for other in others)}) == 5
-    assert isinstance(base, RunConfig) and ATTENTIONS.get("linear")
+    assert len({base.identity, *(other.identity for other in others)}) == 7
+
+
+def test_a_variant_that_fails_stops_no_other(capsys, monkeypatch, folders):
+    def run_all_but_softmax(config, *arguments, **options):
+        if str(config.attention) == "softmax":
+            raise UsageError("softmax is out of memory")
+        return run(config, *arguments, **options)
+
+    monkeypatch.setattr(commands, "run", run_all_but_softmax)
+    assert main([*TINY, "--attn", "softmax", "linear", *folders]) == 2
+    out, err = capsys.readouterr()
+    assert "| linear" in out and "failed: softmax is out of memory" in err
+
+
+def test_a_rerun_that_dies_leaves_no_record_of_another_run(monkeypatch, folders, tmp_path):
+    words = [*TINY, "--attn", "linear", *folders]
+    assert main(words) == 0
+    assert len(list(tmp_path.glob("runs/*/record.json"))) == 1
+
+    def out_of_memory(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1 TiB")
+
+    monkeypatch.setattr("lra.run.train", out_of_memory)
+    assert main([*words, "--rerun"]) == 2
+    assert not list(tmp_path.glob("runs/*/record.json"))
+
+
+def test_a_scaled_warm_up_is_said_once(capsys):
+    words = [word for word in TINY if not word.startswith("training.warmup")]
+    assert main([*words, "--attn", "nothing"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["measure", *words, "--attn", "linear"]) == 0
+    assert capsys.readouterr().err.count("training.warmup is scaled with training.steps, to 2") == 1

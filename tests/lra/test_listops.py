@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
+from lra.tasks.listops import generate
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
     MAX_ID,
@@ -161,9 +162,12 @@ def test_data_are_the_seeds_whatever_the_number_of_workers():
     assert one != distinct_expressions(700, 4, SMALL, 1)
 
 
-def test_impossible_settings_are_refused():
-    with pytest.raises(UsageError, match="distinct ListOps expressions"):
-        distinct_expressions(100_000, 0, Shape(0, 3, 5, 4), 1)
+def test_impossible_settings_are_refused(monkeypatch):
+    with pytest.raises(UsageError, match="found only 10 distinct ListOps expressions"):
+        distinct_expressions(1_000, 0, Shape(0, 3, 5, 4), 1)
+    monkeypatch.setattr(generate, "MAX_DRAWS", 20_000)
+    with pytest.raises(UsageError, match="in 20,000 draws 0 ListOps expressions of 501 to 1999"):
+        distinct_expressions(100_000, 0, Shape(500, 2000, 3, 10), 1)
     for settings in ({"min_length": 9, "max_length": 9}, {"train": 0}, {"max_args": 1}):
         with pytest.raises(UsageError):
             ListOpsSettings(**settings)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,8 +68,9 @@ def edit_metadata(path, **changes):
         (lambda p: (p / "metadata.json").write_text("{"), "is no JSON"),
         (lambda p: (p / "metadata.json").write_text("[]"), "not written by this suite"),
         (lambda p: edit_metadata(p, version=99), "has version 99"),
-        (lambda p: edit_metadata(p, recipe={}), "belongs to other data"),
-        (lambda p: edit_metadata(p, counts={"train": 7}), "does not fit the other arrays"),
+        (lambda p: edit_metadata(p, recipe={}), "was altered"),
+        (lambda p: edit_metadata(p, counts={"train": 60}), "was altered"),
+        (lambda p: edit_metadata(p, baselines={"majority class": 0.99}), "was altered"),
         (
             lambda p: (p / "train.labels.npy").write_bytes(
                 (p / "train.labels.npy").read_bytes()[:-1]
@@ -89,6 +91,12 @@ def test_what_is_damaged_or_foreign_is_refused_by_name(store, damage, message):
     assert "prepare the data again" in str(error.value)
 
 
+def test_a_store_of_other_settings_is_refused(store):
+    path, recipe = store
+    with pytest.raises(UsageError, match="belongs to other data"):
+        open_store(path, recipe | {"version": 2})
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, original):
     class Broken(Split):
         @property
@@ -103,14 +111,60 @@ def test_a_failed_write_leaves_nothing(tmp_path, original):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_preparation_leaves_nothing_that_is_taken_for_finished(tmp_path):
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lra.data import store
+from lra.data.prepare import prepare
+from lra.tasks import get_task
+from tests.lra.test_store import SETTINGS
+
+calls, sync, write = [], os.fsync, store.write_json
+def fsync(file):
+    calls.append(file)
+    if len(calls) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(file)
+os.fsync = fsync
+prepare(get_task("listops"), SETTINGS, Path(sys.argv[1]), workers=1)
+"""
+
+
+@pytest.mark.parametrize("moment", [1, 5, 9, 10])
+def test_a_preparation_killed_while_it_writes_is_not_taken_for_finished(tmp_path, moment):
+    """Nine arrays and the metadata are synced, in that order."""
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(moment)]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
+    prepared = tmp_path / "prepared"
+    assert [path for path in prepared.iterdir() if not path.name.startswith(".")] == []
+    store = prepare(get_task("listops"), SETTINGS, tmp_path, workers=1)
+    assert len(store.splits["train"]) == 60
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     command = [sys.executable, ROOT / "run_lra.py", "prepare", "--task", "listops"]
-    process = subprocess.Popen([*command, "--data-dir", tmp_path], start_new_session=True)
-    time.sleep(4)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    finished = [path for path in tmp_path.glob("prepared/*") if not path.name.startswith(".")]
-    assert finished == []
+    process = subprocess.Popen([*command, "--workers", "2", "--data-dir", tmp_path])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("this system does not list a process's children")
+    deadline = time.monotonic() + 60
+    while len(workers := children.read_text().split()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)  # two workers and the resource tracker
+    process.kill()
+    process.wait()
+    assert len(workers) == 3
+    while any(_runs(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(_runs(worker) for worker in workers)
+    assert not list(tmp_path.glob("prepared/*"))
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
 def test_examples_become_arrays():

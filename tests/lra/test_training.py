@@ -1,12 +1,18 @@
 import csv
+import io
 import itertools
+import re
+import sys
 
 import pytest
 import torch
 
 from attention_zoo import UsageError, names, parse_spec
 from lra.data.batches import evaluation_batches
-from lra.training.fit import build_model
+from lra.data.prepare import prepare
+from lra.protocols import QUICK, override
+from lra.tasks import get_task
+from lra.training.fit import build_model, train
 from lra.training.module import parameter_groups, prepare_step
 
 from .tiny import PROTOCOL, store, tiny_train
@@ -62,20 +68,63 @@ def test_bfloat16_works_with_every_attention(tmp_path, name):
     outcome = tiny_train(
         tmp_path, name + "+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
     )
-    assert 0 <= outcome.test.accuracy <= 1
+    assert outcome.val.count == 40 and outcome.test.count == 50
     assert all(value.dtype == torch.float32 for value in weights(tmp_path).values())
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
 
 
 def test_xformers_works_with_bfloat16(tmp_path, xformers_on_cpu):
     outcome = tiny_train(
         tmp_path, "xformers+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
     )
-    assert 0 <= outcome.test.accuracy <= 1
+    assert outcome.test.count == 50
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+@pytest.mark.parametrize(
+    ("steps", "message"), [(12, "val loss is nan at step 4"), (3, "val loss is nan at step 3")]
+)
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, steps, message):
+    with pytest.raises(UsageError, match=message):
+        settings = [f"training.steps={steps}", "training.warmup=2", "training.learning_rate=1e30"]
+        tiny_train(tmp_path, settings=settings)
+
+
+def test_a_training_loss_that_is_not_finite_stops_the_run(tmp_path):
     with pytest.raises(UsageError, match="training loss is nan at step 10"):
-        tiny_train(tmp_path, settings=["training.learning_rate=1e30"])
+        settings = ["training.eval_every=12", "training.learning_rate=1e30"]
+        tiny_train(tmp_path, settings=settings)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_progress_shows_loss_accuracy_step_time_and_time_left(tmp_path, monkeypatch, terminal):
+    shown = io.StringIO()
+    shown.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", shown)
+    tiny_train(tmp_path)
+    text = shown.getvalue().replace("\r", "\n")
+    last = [line for line in text.splitlines() if "12/12" in line][-1]
+    assert last.startswith("listops linear+gfsa seed 0")
+    for pattern in (
+        r"loss[ =]\d\.\d{3}",
+        r"accuracy[ =]\d+\.\d %",
+        r"step[ =]\d+ ms",
+        r"val[ =]\d",
+    ):
+        assert re.search(pattern, last), last
+    assert ("left" in last) != terminal and ("<00:00" in last) == terminal
+
+
+def test_quick_ends_clearly_above_the_majority_class(tmp_path):
+    """A quarter of its steps are enough."""
+    protocol, _ = override(
+        QUICK, ["training.steps=150", "task.train=5000", "training.eval_every=75"]
+    )
+    data = prepare(get_task("listops"), protocol.task, tmp_path, workers=2)
+    for spec in ("linear", "linear+gfsa"):
+        given = {"seed": 0, "precision": "32-true", "accelerator": "cpu"}
+        outcome = train(parse_spec(spec), "listops", protocol, data, tmp_path / spec, **given)
+        assert outcome.test.accuracy > data.baselines["majority class"] + 0.08
 
 
 def test_filters_have_no_weight_decay():

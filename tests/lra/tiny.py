@@ -16,13 +16,13 @@ SETTINGS = [
     *("model.dim=16", "model.ffn=32", "model.head=16", "model.positions=32"),
     *("training.steps=12", "training.warmup=3", "training.batch=8", "training.eval_every=4"),
 ]
+FOLDER = tempfile.TemporaryDirectory(prefix="lra-gfsa-tests-")  # until the session ends
 PROTOCOL, MODIFIED = override(QUICK, SETTINGS)
 
 
 @functools.cache
 def store():
-    folder = Path(tempfile.mkdtemp(prefix="lra-gfsa-tests-"))
-    return prepare(get_task("listops"), PROTOCOL.task, folder, workers=1)
+    return prepare(get_task("listops"), PROTOCOL.task, Path(FOLDER.name), workers=1)
 
 
 def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", settings=()):

@@ -1,10 +1,16 @@
 """Random ListOps expressions with the distribution of LRA's own generator (Tay et al. 2021)."""
 
 import multiprocessing
+import os
 import random
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 
 from tqdm import tqdm
 
@@ -76,28 +82,65 @@ def distinct_expressions(
     """
     found: dict[bytes, int] = {}
     with (
-        multiprocessing.get_context("spawn").Pool(workers) as pool,
+        _mapper(workers) as mapped,
         tqdm(total=total, desc="generating ListOps", unit=" expressions", disable=None) as bar,
     ):
-        numbers = count()
+        done = 0
         while len(found) < total:
             before = len(found)
-            wanted = -(-(total - before) // CHUNK)
-            batch = [next(numbers) for _ in range(wanted)]
-            for values in pool.imap(partial(_evaluated_chunk, seed, shape), batch):
-                for tokens, value in values:
+            numbers = range(done, done + -(-(total - before) // CHUNK))
+            done = numbers.stop
+            for pairs in mapped(partial(_evaluated_chunk, seed, shape), numbers):
+                if len(pairs) < CHUNK:
+                    raise _too_few(f"in {MAX_DRAWS:,} draws {len(pairs)}", shape)
+                for tokens, value in pairs:
                     if len(found) < total:
                         found.setdefault(tokens, value)
                 bar.update(len(found) - bar.n)
             if len(found) == before:
-                raise UsageError(
-                    f"found {before} distinct ListOps expressions of {shape.min_length + 1} to "
-                    f"{shape.max_length - 1} tokens, not {total}: widen the lengths or ask for less"
-                )
+                raise _too_few(f"{before} distinct", shape)
     pairs = list(found.items())
     random.Random(derive(seed, "listops", "order")).shuffle(pairs)
     return pairs
 
 
+def _too_few(what: str, shape: Shape) -> UsageError:
+    return UsageError(
+        f"found only {what} ListOps expressions of {shape.min_length + 1} to "
+        f"{shape.max_length - 1} tokens: widen task.min_length and task.max_length, raise "
+        "task.max_depth, or ask for fewer"
+    )
+
+
 def _evaluated_chunk(seed: int, shape: Shape, number: int) -> list[tuple[bytes, int]]:
     return [(tokens, evaluate(tokens)) for tokens in chunk(seed, shape, number)]
+
+
+@contextmanager
+def _mapper(workers: int | None) -> Iterator[Callable[..., Iterable]]:
+    """`map` over worker processes, in order; in this process for one worker."""
+    if workers == 1:
+        yield map
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_obey_parent) as executor:
+        try:
+            yield executor.map
+        except BrokenProcessPool as error:
+            raise UsageError(
+                "a process that generated data was killed, probably out of memory; "
+                "`prepare --workers 1` needs least"
+            ) from error
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _obey_parent() -> None:
+    """Leaves Ctrl-C to the parent, and ends when the parent has ended, killed or not."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -77,7 +77,6 @@ LISTOPS = Task(
         licence="Apache-2.0 (the generator's description; the data are drawn anew)",
         citation="Nangia & Bowman 2018 (arXiv 1804.06028); Tay et al. 2021 (arXiv 2011.04006)",
     ),
-    settings=ListOpsSettings,
     examples=examples,
     baselines=baselines,
 )
