@@ -17,7 +17,10 @@ class Option:
 
 
 def options_of(function: Any, given: set[str]) -> dict[str, Option]:
-    """The keyword options of a callable: its annotated parameters but those that are `given`."""
+    """The keyword options of a callable: its annotated parameters but those that are `given`.
+
+    Raises UsageError for one without a type, a default, or a spelling as text.
+    """
     hints = typing.get_type_hints(function)
     options = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -30,6 +33,7 @@ def options_of(function: Any, given: set[str]) -> dict[str, Option]:
             raise UsageError(
                 f"option {name!r} of {function.__qualname__} needs a type and a default"
             )
+        describe(hints[name])
         options[name] = Option(hints[name], parameter.default)
     return options
 
@@ -55,18 +59,12 @@ def parse_value(text: str, annotation: Any) -> Any:
         raise ValueError(text)
     if origin in (tuple, frozenset):
         return origin(parse_value(item, arguments[0]) for item in text.split("/"))
-    if annotation is bool:
-        return {"true": True, "false": False}[text] if text in ("true", "false") else _fail(text)
-    if annotation is type(None):
-        return None if text == "none" else _fail(text)
-    if annotation is float:
-        return float(text) if math.isfinite(float(text)) else _fail(text)
-    if annotation in (int, str):
+    if annotation is bool and text in ("true", "false"):
+        return text == "true"
+    if annotation is type(None) and text == "none":
+        return None
+    if annotation in (int, str) or (annotation is float and math.isfinite(float(text))):
         return annotation(text)
-    raise TypeError(f"options of type {annotation!r} cannot be written as text")
-
-
-def _fail(text: str) -> Any:
     raise ValueError(text)
 
 
@@ -90,7 +88,14 @@ def describe(annotation: Any) -> str:
         return "|".join(describe(alternative) for alternative in arguments)
     if origin in (tuple, frozenset):
         return f"{describe(arguments[0])}/…"
-    return "none" if annotation is type(None) else annotation.__name__
+    if annotation is type(None):
+        return "none"
+    if annotation in (bool, int, float, str):
+        return annotation.__name__
+    raise UsageError(
+        f"an option cannot be a {annotation}: use bool, int, float, str, Literal, "
+        "tuple[X, ...], frozenset[X] or a union of these"
+    )
 
 
 def read_option(owner: str, key: str, text: str, options: dict[str, Option]) -> Any:

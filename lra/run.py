@@ -40,7 +40,10 @@ def run(config: RunConfig, results: Path, data_dir: Path, *, rerun: bool = False
     title = f"{config.task} {config.attention} seed {config.seed}"
     if (directory / RECORD).exists() and not rerun:
         say(f"{title}: on record in {directory} (--rerun runs it again)")
-        return read_record(directory / RECORD)
+        try:
+            return read_record(directory / RECORD)
+        except UsageError as error:
+            raise UsageError(f"{error}; --rerun makes it anew") from error
     require_support(config)
     where = environment(torch.device(config.accelerator))  # as it is now, not when it ends
     store = prepare(get_task(config.task), config.protocol.task, data_dir)
@@ -92,7 +95,8 @@ def memory_errors(title: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        known = (MemoryError, torch.OutOfMemoryError)
+        if not isinstance(error, known) and "can't allocate memory" not in str(error):
             raise
         raise UsageError(
             f"{title}: out of memory; a smaller --set training.batch, or an attention whose memory "

@@ -1,5 +1,9 @@
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # wall time is never asserted
+settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True)

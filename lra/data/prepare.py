@@ -29,6 +29,5 @@ def prepare(task: Task, settings: Any, data_dir: Path, workers: int | None = Non
     if not path.exists():
         examples = task.examples(settings, workers)
         splits = {name: Split.of(examples.pop(name)) for name in tuple(examples)}
-        arrays = {name: (split.tokens, split.offsets, split.labels) for name, split in splits.items()}
-        write_store(path, recipe, splits, task.baselines(arrays))
+        write_store(path, recipe, splits, task.baselines(splits))
     return open_store(path, recipe)

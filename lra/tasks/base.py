@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from lra.data.store import Split
 
 Example = tuple[bytes, int]  # token ids, label
 
@@ -35,10 +35,9 @@ class Task:
     """A task: its metadata and where its examples come from.
 
     examples: `(settings, workers) -> {split: examples}`, deterministic in the settings.
-    baselines: accuracy (0–1) on the test split of rules that read next to nothing, by name, from
-    the (tokens, offsets, labels) arrays of each split.
+    baselines: accuracy (0–1) on the test split of rules that read next to nothing, by name.
     """
 
     metadata: TaskMetadata
     examples: Callable[[Any, int | None], dict[str, Sequence[Example]]]
-    baselines: Callable[[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]], dict[str, float]]
+    baselines: Callable[[dict[str, Split]], dict[str, float]]

@@ -22,7 +22,7 @@ def dense_polynomial(coefficients, A, v):
     return total
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(order=st.integers(0, 6), R=st.sampled_from([1, 3, 4, 8, 16, 40]))
 def test_factored_polynomial_is_the_dense_one_whichever_order_it_picks(order, R):
     left, right, v = factors(R)

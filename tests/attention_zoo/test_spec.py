@@ -154,6 +154,13 @@ def test_strangers_register_and_are_refused_clearly(registry):
         register_attention("other")(object)
     with pytest.raises(UsageError, match="no word of"):
         register_attention("a+b")(Mine)
+    with pytest.raises(UsageError, match="an option cannot be a"):
+
+        @register_attention("unwritable")
+        class Unwritable(Attention):
+            def __init__(self, *, heads, head_dim, max_len, option: dict | None = None):
+                pass
+
     with pytest.raises(UsageError, match="needs a type and a default"):
 
         @register_attention("untyped")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
+from lra.data.store import Split
 from lra.tasks.listops import generate
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
@@ -140,9 +141,7 @@ def test_labels_and_trivial_rules_are_as_measured(sample):
     labels = np.array([evaluate(tokens) for tokens in sample])
     expected = [0.170, 0.091, 0.077, 0.082, 0.090, 0.085, 0.077, 0.072, 0.087, 0.169]
     assert (abs(np.bincount(labels, minlength=10) / len(labels) - expected) < 0.017).all()
-    tokens = np.frombuffer(b"".join(sample), np.uint8)
-    offsets = np.concatenate([[0], np.cumsum([len(tokens) for tokens in sample])])
-    split = (tokens, offsets, labels)
+    split = Split.of(list(zip(sample, labels.tolist(), strict=True)))
     rules = LISTOPS.baselines({"train": split, "test": split})
     assert abs(rules["majority class"] - 0.170) < 0.017
     assert abs(rules["root operator"] - 0.362) < 0.022

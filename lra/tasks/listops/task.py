@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attention_zoo import UsageError
+from lra.data.store import Split
 from lra.tasks.base import Example, Task, TaskMetadata
 from lra.tasks.listops.expressions import VOCABULARY
 from lra.tasks.listops.generate import Shape, distinct_expressions
@@ -47,19 +48,16 @@ def examples(settings: ListOpsSettings, workers: int | None) -> dict[str, list[E
     return {name: [next(rest) for _ in range(size)] for name, size in sizes.items()}
 
 
-def baselines(splits: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, float]:
+def baselines(splits: dict[str, Split]) -> dict[str, float]:
     """Test accuracy of the most frequent training label, and of the most frequent one given the
     root operator: what a model gets that reads one token."""
-    (tokens, offsets, labels), (test_tokens, test_offsets, test_labels) = (
-        splits["train"],
-        splits["test"],
-    )
+    train, test = splits["train"], splits["test"]
     by_root = np.zeros((len(VOCABULARY), 10), dtype=np.int64)
-    np.add.at(by_root, (tokens[offsets[:-1]], labels), 1)
+    np.add.at(by_root, (train.tokens[train.offsets[:-1]], train.labels), 1)
     answer = np.where(by_root.any(1), by_root.argmax(1), by_root.sum(0).argmax())
     return {
-        "majority class": float((test_labels == by_root.sum(0).argmax()).mean()),
-        "root operator": float((test_labels == answer[test_tokens[test_offsets[:-1]]]).mean()),
+        "majority class": float((test.labels == by_root.sum(0).argmax()).mean()),
+        "root operator": float((test.labels == answer[test.tokens[test.offsets[:-1]]]).mean()),
     }
 
 

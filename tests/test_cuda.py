@@ -1,0 +1,86 @@
+"""What only a GPU can show; the rest of the suite needs none."""
+
+import pytest
+import torch
+
+from attention_zoo import UnsupportedError, build_attention, build_layer
+from lra.data.prepare import prepare
+from lra.measure.process import measure_apart
+from lra.run_config import require_support
+from lra.tasks import get_task
+from lra.training.fit import train
+
+from .contract.cases import HEADS, MAX_LEN, WIDTH, attention, every_spec, inputs, padding, real
+from .lra.tiny import config
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+
+
+def on_cuda(spec):
+    try:
+        require_support(config(spec, accelerator="cuda"))
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+
+
+@every_spec
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.bfloat16, 0.05)], ids=["f32", "bf16"]
+)
+@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
+def test_cuda_agrees_with_float64_on_the_cpu(spec, dtype, tolerance, padded):
+    on_cuda(spec)
+    keep = padding([64, 40, 1], 64) if padded else torch.ones(3, 64, dtype=torch.bool)
+    exact = [x.to(dtype).double().requires_grad_() for x in inputs(N=64)]
+    rough = [x.detach().to("cuda", dtype).requires_grad_() for x in exact]
+    upstream = torch.where(real(keep), torch.randn_like(exact[2]), 0.0)
+    outputs = []
+    # The CPU's truth of every exact kernel is `softmax`; xformers has no CPU kernel.
+    truth = spec.replace("xformers", "softmax")
+    for q, k, v in (exact, rough):
+        device = q.device
+        on_cpu = device.type == "cpu"
+        module = attention(truth if on_cpu else spec, torch.float64 if on_cpu else torch.float32)
+        y = module.to(device)(q, k, keep.to(device) if padded else None) @ v
+        y.backward(upstream.to(y))
+        outputs.append([y * real(keep).to(device), q.grad, k.grad, v.grad])
+    for a, b in zip(*outputs, strict=True):
+        error = (a - b.cpu().double()).norm() / a.norm()
+        assert error < tolerance
+
+
+def test_xformers_and_sdpa_are_one_attention():
+    on_cuda("xformers")
+    q, k, v = (x.cuda() for x in inputs(N=64, dtype=torch.float32))
+    keep = padding([64, 40, 1], 64).cuda()
+    a, b = (
+        build_attention(name, heads=HEADS, head_dim=WIDTH, max_len=MAX_LEN)(q, k, keep) @ v
+        for name in ("sdpa", "xformers")
+    )
+    torch.testing.assert_close(a * real(keep), b * real(keep))
+
+
+@every_spec
+def test_autocast_on_cuda(spec):
+    on_cuda(spec)
+    layer = build_layer(spec, dim=HEADS * WIDTH, heads=HEADS, max_len=MAX_LEN).cuda()
+    x, keep = torch.randn(3, 17, HEADS * WIDTH).cuda(), padding([17, 9, 1], 17).cuda()
+    with torch.autocast("cuda", torch.bfloat16):
+        y = layer(x, keep)
+    y[keep].float().sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("name", ["linear+gfsa", "sdpa+gfsa", "xformers+gfsa"])
+def test_a_variant_trains_and_is_measured_on_cuda(tmp_path, name, precision):
+    on_cuda(name)
+    job = config(name, accelerator="cuda", precision=precision)
+    measured = measure_apart(job)
+    assert set(measured.memory) == {"cuda_allocated_peak", "cuda_reserved_peak"}
+    assert 0 < measured.memory["cuda_allocated_peak"] <= measured.memory["cuda_reserved_peak"]
+    assert measured.kernels and measured.training_flops > measured.forward_flops > 0
+    store = prepare(get_task("listops"), job.protocol.task, tmp_path, workers=1)
+    given = {"seed": 0, "precision": precision, "accelerator": "cuda"}
+    outcome = train(job.attention, "listops", job.protocol, store, tmp_path, **given)
+    assert outcome.test.count == 50
