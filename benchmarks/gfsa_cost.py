@@ -10,6 +10,7 @@ from torch import nn
 import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
+from lra.allocator import keep_freed_memory
 from lra.measure.variant import steps_of
 from lra.protocols import NYSTROMFORMER, override
 
@@ -74,6 +75,7 @@ def main():
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
     B, n, device = options.batch, options.repetitions, options.device
+    keep_freed_memory()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}")
     print(f"forward + backward, B={B} H={H} C={C}, {device}, medians, interleaved")
     torch.manual_seed(0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
+from lra.allocator import keep_freed_memory
 from lra.cli import commands, listings, parsers
 
 COMMANDS = {
@@ -20,6 +21,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; a mistake is one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
+    keep_freed_memory()
     try:
         make_parser, command = parsers.run_parser, commands.run_variants
         if words and not words[0].startswith("-"):

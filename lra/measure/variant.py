@@ -17,7 +17,7 @@ from lra.tasks import get_task
 from lra.training.fit import build_model
 from lra.training.module import parameter_groups
 
-TRAINING_BUDGET, FORWARD_BUDGET = 40.0, 20.0  # seconds
+TRAINING_BUDGET, FORWARD_BUDGET = 20.0, 10.0  # seconds
 
 
 @dataclass(frozen=True)

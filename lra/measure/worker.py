@@ -10,6 +10,7 @@ import torch
 import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.registry import load_plugin
+from lra.allocator import keep_freed_memory
 from lra.files import write_json
 from lra.measure.variant import measure
 from lra.protocols import Protocol
@@ -17,6 +18,7 @@ from lra.typed import load
 
 
 def main() -> int:
+    keep_freed_memory()
     job = json.loads(Path(sys.argv[1]).read_text())
     try:
         for plugin in job["plugins"]:

@@ -1,3 +1,4 @@
+import platform
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
 
 from attention_zoo import UsageError, build_attention, names
 from attention_zoo.registry import ATTENTIONS
+from lra.environment import ROOT
 from lra.measure import process
 from lra.measure.flops import count_flops, packed_flash, packed_flash_backward
 from lra.measure.memory import cpu_allocator_peak
@@ -94,6 +96,27 @@ def test_fused_cpu_attention_is_counted_and_named():
     forward = 2 * 2 * B * H * 64 * 64 * D
     assert flops == forward + 2.5 * forward  # the backward pass recomputes the scores
     assert count_flops(forward_pass("linear", 64))[1] == ["aten.bmm"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_freed_memory_is_kept_for_the_next_allocation():
+    """Page faults of large tensors, in a process of its own: it changes the C library's state."""
+    code = """
+import resource, torch
+from lra.allocator import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.zeros(16 << 20).add_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+plain = faults()
+keep_freed_memory()
+faults()
+assert faults() < plain / 10, (plain, faults())
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_timing_repeats_within_its_bounds():

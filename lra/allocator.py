@@ -1,0 +1,22 @@
+"""How the C library treats memory that torch frees on the CPU."""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Tells glibc to keep what is freed for the next allocation, as CUDA's caching allocator does.
+
+    By default it gives each large tensor back to the system, and the next one of that size costs
+    a page fault every 4 KB: more time than the arithmetic of an elementwise step. Elsewhere than
+    on Linux with glibc nothing is changed. The process keeps its peak until it ends.
+    """
+    if sys.platform == "linux":
+        try:
+            mallopt = ctypes.CDLL(None).mallopt
+        except (AttributeError, OSError):
+            return  # a C library without mallopt
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, -1)
