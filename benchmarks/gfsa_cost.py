@@ -1,7 +1,6 @@
 """What GFSA costs, as ratios measured in one run: `python -m benchmarks.gfsa_cost`."""
 
 import argparse
-import platform
 
 import torch
 from einops import rearrange
@@ -11,6 +10,7 @@ import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
 from lra.allocator import keep_freed_memory
+from lra.environment import commit, processor
 from lra.measure.variant import steps_of
 from lra.protocols import NYSTROMFORMER, override
 
@@ -76,7 +76,9 @@ def main():
     options = parser.parse_args()
     B, n, device = options.batch, options.repetitions, options.device
     keep_freed_memory()
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {processor()}, commit {commit()}"
+    )
     print(f"forward + backward, B={B} H={H} C={C}, {device}, medians, interleaved")
     torch.manual_seed(0)
     for N in options.lengths:
