@@ -76,9 +76,8 @@ def main():
     options = parser.parse_args()
     B, n, device = options.batch, options.repetitions, options.device
     keep_freed_memory()
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {processor()}, commit {commit()}"
-    )
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {processor()}")
+    print(f"commit {commit()}")
     print(f"forward + backward, B={B} H={H} C={C}, {device}, medians, interleaved")
     torch.manual_seed(0)
     for N in options.lengths:
