@@ -123,8 +123,9 @@ def test_rows_sum_to_what_is_declared(spec):
 
 
 @every_spec
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-def test_large_inputs_stay_finite(spec, dtype):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_large_inputs_stay_finite_in_every_declared_dtype(spec, dtype):
+    assert dtype in ATTENTIONS.get(parse_spec(spec).attention.name).cls.support.dtypes
     module = attention(spec, dtype)
     q, k, v = (x.requires_grad_() for x in inputs(dtype=dtype, scale=20.0))
     y = module(q, k, padding([17, 9, 1], 17)) @ v
