@@ -6,7 +6,6 @@ import torch
 from einops import rearrange
 from torch import nn
 
-import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
 from lra.allocator import keep_freed_memory
@@ -106,14 +105,10 @@ def main():
     report("training step, N=2000", interleaved(steps, n), ["linear"], n)
     few, N = max(3, n // 5), options.dense_length
     steps = {
-        "released dense formulation": step_of(DenseFormulation(), B, options.dense_length, device),
-        "linear+gfsa": step_of(
-            layer("linear+gfsa", options.dense_length), B, options.dense_length, device
-        ),
+        "released dense formulation": step_of(DenseFormulation(), B, N, device),
+        "linear+gfsa": step_of(layer("linear+gfsa", N), B, N, device),
     }
-    report(
-        f"layer, N={options.dense_length}", interleaved(steps, few, warmup=1), ["linear+gfsa"], few
-    )
+    report(f"layer, N={N}", interleaved(steps, few, warmup=1), ["linear+gfsa"], few)
 
 
 if __name__ == "__main__":

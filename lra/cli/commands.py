@@ -17,7 +17,7 @@ from lra.environment import environment
 from lra.measure.process import measure_apart
 from lra.protocols import get_protocol, override
 from lra.results.record import Record, read_records
-from lra.results.tables import cost_columns, presented, render
+from lra.results.tables import cost_columns, heading, presented, render
 from lra.run import run, say
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.tasks import get_task
@@ -42,10 +42,10 @@ def run_variants(options: argparse.Namespace) -> int:
 
 def configurations(options: argparse.Namespace) -> list[RunConfig]:
     """A checked RunConfig for each seed and attention asked for; nothing runs before all are."""
-    load_plugins(options.plugin)
+    import_plugins(options.plugin)
     protocol, modified = override(get_protocol(options.protocol, options.task), options.set)
     accelerator = choose_accelerator(options.accelerator)
-    specs = [parse_spec(text) for text in options.attn]
+    specs = dict.fromkeys(parse_spec(text) for text in options.attn)
     configs = [
         RunConfig(
             task=options.task,
@@ -58,7 +58,7 @@ def configurations(options: argparse.Namespace) -> list[RunConfig]:
             plugins=tuple(options.plugin),
         )
         for seed in dict.fromkeys(options.seed)
-        for spec in dict.fromkeys(specs)
+        for spec in specs
     ]
     for config in configs[: len(specs)]:
         require_support(config)
@@ -71,7 +71,7 @@ def configurations(options: argparse.Namespace) -> list[RunConfig]:
     return configs
 
 
-def load_plugins(modules: list[str]) -> None:
+def import_plugins(modules: list[str]) -> None:
     if modules and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     for module in modules:
@@ -115,14 +115,12 @@ def measure_variants(options: argparse.Namespace) -> int:
         rows.append({"attention": name, **cost_columns(measurement), "kernel": kernels})
     if rows:
         where = environment(torch.device(config.accelerator))
-        training = config.protocol.training
-        changes = f" modified ({', '.join(options.set)})" if options.set else ""
+        protocol = config.protocol
         print(presented(pd.DataFrame(rows)))
+        print(f"\n{heading(config.task, protocol, config.modified)}")
         print(
-            f"\n{options.task}, protocol {options.protocol}{changes}: "
-            f"{config.protocol.comparable}.\nBatch {training.batch}, N = "
-            f"{config.protocol.task.max_len:,}, {options.precision}; {where.device}, "
-            f"{where.threads} threads, torch {where.versions['torch']}"
+            f"Batch {protocol.training.batch}, N = {protocol.task.max_len:,}, {config.precision}; "
+            f"{where.device}, {where.threads} threads, torch {where.versions['torch']}"
         )
     if failures:
         raise UsageError("; ".join(failures))

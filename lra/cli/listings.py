@@ -10,14 +10,14 @@ import attention_zoo
 from attention_zoo.errors import unknown
 from attention_zoo.options import Option, describe, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS
-from lra.cli.commands import load_plugins
+from lra.cli.commands import import_plugins
 from lra.protocols import PROTOCOLS
 from lra.run_config import choose_accelerator
 from lra.tasks import TASKS
 
 
 def list_all(options: argparse.Namespace) -> int:
-    load_plugins(options.plugin)
+    import_plugins(options.plugin)
     listings = {
         "tasks": list_tasks,
         "attentions": list_attentions,

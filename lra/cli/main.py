@@ -1,37 +1,35 @@
 """From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 130 interrupted."""
 
+import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
 from lra.allocator import keep_freed_memory
-from lra.cli import commands, listings, parsers
+from lra.cli import parsers
 
 COMMANDS = {
-    "list": (parsers.list_parser, listings.list_all),
-    "prepare": (parsers.prepare_parser, commands.prepare_data),
-    "measure": (parsers.measure_parser, commands.measure_variants),
-    "table": (parsers.table_parser, commands.print_table),
+    "list": parsers.list_parser,
+    "prepare": parsers.prepare_parser,
+    "measure": parsers.measure_parser,
+    "table": parsers.table_parser,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; a mistake is one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
-    keep_freed_memory()
     try:
-        make_parser, command = parsers.run_parser, commands.run_variants
-        if words and not words[0].startswith("-"):
-            if words[0] not in COMMANDS:
-                raise unknown("command", words[0], COMMANDS)
-            make_parser, command = COMMANDS[words.pop(0)]
-        elif not words:
-            make_parser().print_help()
+        if not words:
+            parsers.run_parser().print_help()
             return 2
-        return command(make_parser().parse_args(words))
+        name = None if words[0].startswith("-") else words.pop(0)
+        if name is not None and name not in COMMANDS:
+            raise unknown("command", name, COMMANDS)
+        options = COMMANDS.get(name, parsers.run_parser)().parse_args(words)
+        return _command(name)(options)
     except UsageError as error:
         return _fail(one_line(error), 2)
     except BrokenPipeError:
@@ -41,6 +39,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename or 'input/output'}: {error.strerror or one_line(error)}", 1)
     except KeyboardInterrupt:
         return _fail("interrupted; nothing of this run was put on record", 130)
+
+
+def _command(name: str | None) -> Callable[[argparse.Namespace], int]:
+    # Lightning and pandas take seconds to import: `--help` and a mistyped line do not wait for it.
+    from lra.cli import commands, listings
+
+    keep_freed_memory()
+    return {
+        None: commands.run_variants,
+        "list": listings.list_all,
+        "prepare": commands.prepare_data,
+        "measure": commands.measure_variants,
+        "table": commands.print_table,
+    }[name]
 
 
 def _fail(line: str, status: int) -> int:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-import gfsa  # noqa: F401 (registers the filter in a plain checkout)
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.registry import load_plugin
 from lra.allocator import keep_freed_memory

@@ -1,12 +1,14 @@
 """Tables from run records alone."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
 from attention_zoo.spec import base_of
 from lra.files import fingerprint
 from lra.measure.variant import Measurement
+from lra.protocols import Protocol
 from lra.results.record import Record
 
 NONE = "–"
@@ -118,17 +120,21 @@ def _cell(value: object) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
+def heading(task: str, protocol: Protocol, modified: dict[str, Any]) -> str:
+    """Task and protocol, where it was left, and what its results may be compared with."""
+    changes = ", ".join(f"{key}={value}" for key, value in modified.items())
+    left = f" modified ({changes})" if changes else ""
+    return f"{task}, protocol {protocol.name}{left}: {protocol.comparable}."
+
+
 def caption(records: Sequence[Record]) -> list[str]:
     """What stands with a table: protocol, data, trivial rules, machine and versions."""
     first = records[0]
     protocol, environment = first.protocol, first.environment
-    modified = {key: value for record in records for key, value in record.modified.items()}
-    changes = ", ".join(f"{key}={value}" for key, value in modified.items())
     commits = sorted({record.environment.commit or "no commit" for record in records})
     n = first.test.count
-    lines = [
-        f"{first.task}, protocol {protocol.name}{f' modified ({changes})' if changes else ''}: "
-        f"{protocol.comparable}.",
+    return [
+        heading(first.task, protocol, first.modified),
         f"Data: {first.data.source}, fingerprint {first.data.fingerprint}, {n:,} test examples "
         f"(binomial standard error {50 / n**0.5:.1f} points at most). In brackets: rules that "
         "read one token or none.",
@@ -139,7 +145,6 @@ def caption(records: Sequence[Record]) -> list[str]:
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
         f"commit {', '.join(commit[:12] for commit in commits)}.",
     ]
-    return lines
 
 
 def render(records: Iterable[Record], style: str) -> str:

@@ -116,10 +116,8 @@ def test_rows_sum_to_what_is_declared(spec):
     expected = torch.ones(HEADS, dtype=torch.float64)
     for graph_filter in getattr(module, "filters", []):
         expected = graph_filter.w0 + graph_filter.w1 + graph_filter.wK
-    assert_close(
-        sums[keep[:, None].expand_as(sums)].view(-1),
-        expected[:, None].expand_as(sums)[keep[:, None].expand_as(sums)].reshape(-1),
-    )
+    rows = keep[:, None].expand_as(sums)
+    assert_close(sums[rows], expected[:, None].expand_as(sums)[rows])
 
 
 @every_spec

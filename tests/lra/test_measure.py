@@ -15,12 +15,12 @@ from lra.measure.memory import cpu_allocator_peak
 from lra.measure.process import measure_apart
 from lra.measure.timing import LEAST, MOST, time_step
 
+from ..contract.cases import OPTIONS
 from .tiny import config
 
 B, H, D = 2, 2, 8
-SMALL = {"performer": "performer:features=12"}
 LINEAR = [
-    SMALL.get(name, name)
+    OPTIONS.get(name, name)
     for name in names()
     if ATTENTIONS.get(name).cls.support.time == "N" == ATTENTIONS.get(name).cls.support.memory
 ]

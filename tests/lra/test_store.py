@@ -114,12 +114,11 @@ def test_a_failed_write_leaves_nothing(tmp_path, original):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lra.data import store
 from lra.data.prepare import prepare
 from lra.tasks import get_task
 from tests.lra.test_store import SETTINGS
 
-calls, sync, write = [], os.fsync, store.write_json
+calls, sync = [], os.fsync
 def fsync(file):
     calls.append(file)
     if len(calls) == int(sys.argv[2]):
