@@ -10,17 +10,25 @@ from attention_zoo.spec import Spec
 
 
 class SelfAttention(nn.Module):
-    """out(Ā v), q, k, v the heads of qkv(x); 4C² + 4C parameters besides the attention's own."""
+    """out(Ā v), q, k, v the heads of qkv(x); 4C² parameters besides the attention's own, and 4C
+    more with biases."""
 
     def __init__(
-        self, spec: str | Spec, *, dim: int, heads: int, max_len: int, layer: int = 1
+        self,
+        spec: str | Spec,
+        *,
+        dim: int,
+        heads: int,
+        max_len: int,
+        layer: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if dim % heads:
             raise UsageError(f"dim={dim} is no multiple of heads={heads}")
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
+        self.qkv = nn.Linear(dim, 3 * dim, bias=bias)
+        self.out = nn.Linear(dim, dim, bias=bias)
         self.attention = build_attention(
             spec, heads=heads, head_dim=dim // heads, max_len=max_len, layer=layer
         )
@@ -39,7 +47,13 @@ class SelfAttention(nn.Module):
 
 
 def build_layer(
-    spec: str | Spec, *, dim: int, heads: int, max_len: int, layer: int = 1
+    spec: str | Spec,
+    *,
+    dim: int,
+    heads: int,
+    max_len: int,
+    layer: int = 1,
+    bias: bool = True,
 ) -> SelfAttention:
     """The module `(x, keep=None) -> x` of a spec, projections included."""
-    return SelfAttention(spec, dim=dim, heads=heads, max_len=max_len, layer=layer)
+    return SelfAttention(spec, dim=dim, heads=heads, max_len=max_len, layer=layer, bias=bias)

@@ -8,10 +8,10 @@ from torch import nn
 
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
-from lra.allocator import keep_freed_memory
-from lra.environment import commit, processor
 from lra.measure.variant import steps_of
 from lra.protocols import NYSTROMFORMER, override
+from lra.system.allocator import keep_freed_memory
+from lra.system.environment import commit, processor
 
 C, H = 64, 2
 

@@ -16,7 +16,12 @@ class Block(nn.Module):
         C, F, p = settings.dim, settings.ffn, settings.dropout
         self.attention_norm = nn.LayerNorm(C)
         self.attention = build_layer(
-            spec, dim=C, heads=settings.heads, max_len=max_len, layer=layer
+            spec,
+            dim=C,
+            heads=settings.heads,
+            max_len=max_len,
+            layer=layer,
+            bias=settings.bias,
         )
         self.ffn_norm = nn.LayerNorm(C)
         self.ffn = nn.Sequential(
@@ -30,8 +35,8 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids to class logits: embeddings with learned positions, pre-norm blocks, the mean of
-    the real tokens, a two-layer head.
+    """Token ids to class logits: embeddings with positions, pre-norm blocks, pooling (the
+    settings' docstring says which there are), a two-layer head.
 
     max_len: the longest sequence of the task. Raises UsageError for a filter in no layer.
     """
@@ -39,10 +44,16 @@ class Encoder(nn.Module):
     def __init__(self, spec: Spec, settings: ModelSettings, *, classes: int, max_len: int) -> None:
         super().__init__()
         C = settings.dim
+        self.pooling = settings.pooling
         self.tokens = nn.Embedding(settings.vocabulary, C)
-        self.positions = nn.Embedding(settings.positions, C)
-        for table in (self.tokens, self.positions):
-            nn.init.normal_(table.weight, std=0.02)
+        nn.init.normal_(self.tokens.weight, std=settings.token_std)
+        if settings.encoding == "learned":
+            self.positions = nn.Parameter(torch.empty(settings.positions, C).normal_(std=0.02))
+        else:
+            self.register_buffer("positions", sinusoidal(settings.positions, C), persistent=False)
+        if self.pooling == "cls":
+            self.cls = nn.Parameter(torch.zeros(C))
+            max_len += 1
         self.dropout = nn.Dropout(settings.dropout)
         self.blocks = nn.ModuleList(
             Block(spec, settings, max_len, layer) for layer in range(1, settings.layers + 1)
@@ -62,10 +73,25 @@ class Encoder(nn.Module):
         tokens: Tensor,  # (B, N) long
         keep: Tensor,  # (B, N) bool, True for a real token
     ) -> Tensor:  # (B, classes)
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
-        x = self.dropout(self.tokens(tokens) + self.positions(positions))
+        x = self.tokens(tokens)
+        if self.pooling == "cls":
+            x = torch.cat([self.cls.expand(len(x), 1, -1), x], 1)
+            keep = nn.functional.pad(keep, (1, 0), value=True)
+        x = self.dropout(x + self.positions[: x.shape[1]])
         for block in self.blocks:
             x = block(x, keep)
-        x = torch.where(keep[..., None], self.norm(x), 0.0)
-        count = keep.sum(1, keepdim=True).clamp(min=1)
-        return self.head(x.sum(1) / count)
+        return self.head(self._pool(self.norm(x), keep))
+
+    def _pool(self, x: Tensor, keep: Tensor) -> Tensor:  # (B, N, C), (B, N) -> (B, C)
+        if self.pooling == "cls":
+            return x[:, 0]
+        total = torch.where(keep[..., None], x, 0.0).sum(1)
+        if self.pooling == "padded_mean":
+            return total / len(self.positions)
+        return total / keep.sum(1, keepdim=True).clamp(min=1)
+
+
+def sinusoidal(N: int, C: int) -> Tensor:  # (N, C)
+    """sin(n / 10000^(2i/C)) and its cosine, in turn (Vaswani et al. 2017, §3.5)."""
+    angles = torch.arange(N)[:, None] / 10_000 ** (torch.arange(0, C, 2) / C)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)

@@ -1,107 +1,227 @@
-"""One run, from data to record."""
+"""One run, from data to record; killed at any moment, it goes on from where it was."""
 
 import datetime
+import os
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from attention_zoo import UsageError
-from lra.data.prepare import prepare
+from attention_zoo.options import spell
+from lra.data.prepare import find_source, prepare
 from lra.data.store import Store
-from lra.environment import environment
+from lra.journal import UNFINISHED, Journal, read_journal, write_journal
 from lra.measure.process import measure_apart
 from lra.measure.variant import Measurement
 from lra.results.record import (
+    FAILURE,
     RECORD,
     SCHEMA,
     Data,
+    Failure,
     FilterWeights,
+    Part,
     Record,
     Training,
     read_record,
     write_record,
 )
 from lra.run_config import RunConfig, require_support
+from lra.system.environment import environment
+from lra.system.files import sha256_of, whole
+from lra.system.locks import LOCK, locked
 from lra.tasks import get_task
-from lra.training.fit import train
-from lra.training.progress import duration
+from lra.training.checkpoints import newest_checkpoint
+from lra.training.fit import METRICS, ONE_DEVICE, Launch, Outcome, train
+from lra.training.progress import Report, duration
+
+CHECKPOINT = "best.ckpt"
 
 
-def run(config: RunConfig, results: Path, data_dir: Path, *, rerun: bool = False) -> Record:
+@dataclass(frozen=True)
+class Place:
+    """Where a run's data and results are."""
+
+    results: Path
+    data_dir: Path
+
+
+@dataclass(frozen=True)
+class Teller:
+    """How a run speaks to whoever waits for it."""
+
+    say: Callable[[str], None]
+    report: Callable[[Report], None]
+
+
+def run(
+    config: RunConfig,
+    place: Place,
+    teller: Teller,
+    *,
+    launch: Launch = ONE_DEVICE,
+    rerun: bool = False,
+    only_measure: bool = False,
+) -> Record | None:
     """Measures, trains and tests a variant; writes and returns its record.
 
-    A run on record is returned as it is, unless `rerun`.
+    A run on record is returned as it is, unless `rerun`, which leaves the old record until the
+    new one takes its place. only_measure: stops before training. Raises RunFailure.
     """
-    directory = config.directory(results)
-    title = f"{config.task} {config.attention} seed {config.seed}"
-    if (directory / RECORD).exists() and not rerun:
-        say(f"{title}: on record in {directory} (--rerun runs it again)")
-        try:
-            return read_record(directory / RECORD)
-        except UsageError as error:
-            raise UsageError(f"{error}; --rerun makes it anew") from error
-    require_support(config)
-    where = environment(torch.device(config.accelerator))  # as it is now, not when it ends
-    store = prepare(get_task(config.task), config.protocol.task, data_dir)
-    directory.mkdir(parents=True, exist_ok=True)
-    say(f"{title}: measuring time and memory in a process of its own")
+    directory = config.directory(place.results)
+    with locked(directory / LOCK, teller.say):
+        old = recorded(config, place.results)
+        clean(directory, old)
+        if old and not rerun:
+            return old
+        unfinished = directory / UNFINISHED
+        require_support(config)
+        store = open_data(config, place.data_dir, teller.say)
+        journal = begin(config, unfinished, teller.say)
+        if only_measure:
+            return None
+        newest = newest_checkpoint(unfinished, config.identity)
+        start = newest[1]["global_step"] if newest else 0
+        del newest
+        if start:
+            teller.say(f"goes on from step {start:,}")
+        elif config.accelerator == "cpu":
+            time = estimate(config, journal.measurement, store)
+            teller.say(f"training takes about {time} on this CPU")
+        journal.parts.append(part(config, launch, start))
+        write_journal(unfinished, journal)
+        outcome = train(config, store, unfinished, teller.report, launch)
+        record = finish(config, directory, store, journal, outcome)
+        accuracy = f"{100 * record.test.accuracy:.1f} %"
+        teller.say(f"test accuracy {accuracy}, {directory / RECORD}")
+        return record
+
+
+def recorded(config: RunConfig, results: Path) -> Record | None:
+    """The run's record where there is one; UsageError where it is damaged."""
+    path = config.directory(results) / RECORD
+    if not path.exists():
+        return None
+    try:
+        return read_record(path)
+    except UsageError as error:
+        raise UsageError(f"{error}; remove it, and the run is made anew") from error
+
+
+def clean(directory: Path, old: Record | None) -> None:
+    """Removes what a killed process left behind that nobody will read; we hold the lock."""
+    unfinished = directory / UNFINISHED
+    journal = read_journal(unfinished)
+    if old and journal and journal.started == old.training.started:
+        shutil.rmtree(unfinished)  # of the run on record: killed after its last word
+    for folder in (directory, unfinished):
+        for partial in folder.glob(".*.partial"):
+            partial.unlink()
+
+
+def open_data(config: RunConfig, data_dir: Path, say: Callable[[str], None]) -> Store:
+    source = find_source(get_task(config.task), config.protocol.task, data_dir)
+    if source.fingerprint != config.data:
+        raise UsageError(f"the data in {data_dir} are not those that this run began with")
+    return prepare(source, say)
+
+
+def begin(config: RunConfig, unfinished: Path, say: Callable[[str], None]) -> Journal:
+    """The run's journal; with a measurement, which only this machine as it is now can give."""
+    where = environment(torch.device(config.accelerator))
+    journal = read_journal(unfinished)
+    if journal and replace(journal.environment, commit=None) == replace(where, commit=None):
+        return journal
+    say("measuring time and memory in a process of its own")
     measurement = measure_apart(config)
-    if config.accelerator == "cpu":
-        say(f"{title}: training takes about {estimate(config, measurement, store)} on this CPU")
-    (directory / RECORD).unlink(missing_ok=True)  # it does not describe what is trained now
-    with memory_errors(title):
-        outcome = train(
-            config.attention,
-            config.task,
-            config.protocol,
-            store,
-            directory,
-            seed=config.seed,
-            precision=config.precision,
-            accelerator=config.accelerator,
+    if journal:
+        journal = replace(journal, environment=where, measurement=measurement)
+    else:
+        journal = Journal(now(), where, measurement, [])
+    write_journal(unfinished, journal)
+    return journal
+
+
+def measured(config: RunConfig, results: Path) -> bool:
+    """Whether an unfinished run has its measurement."""
+    return read_journal(config.directory(results) / UNFINISHED) is not None
+
+
+def part(config: RunConfig, launch: Launch, start: int) -> Part:
+    here = environment(torch.device(config.accelerator))
+    version = here.versions["torch"]
+    return Part(start, here.commit, here.device, launch.devices, here.threads, version)
+
+
+def finish(
+    config: RunConfig, directory: Path, store: Store, journal: Journal, outcome: Outcome
+) -> Record:
+    """Writes checkpoint, curve and, last, the record, which makes them count."""
+    with whole(directory / CHECKPOINT) as file:
+        content = {"step": outcome.best_step, "state_dict": outcome.weights}
+        torch.save(
+            content | {"attention": str(config.attention), "identity": config.identity}, file
         )
+    os.replace(directory / UNFINISHED / METRICS, directory / METRICS)
     record = Record(
-        schema=SCHEMA,
-        identity=config.identity,
-        finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=command(config),
-        task=config.task,
-        attention=str(config.attention),
-        seed=config.seed,
-        precision=config.precision,
-        accelerator=config.accelerator,
-        modified=config.modified,
-        protocol=config.protocol,
+        **described(config),
         data=Data(store.recipe["source"], store.fingerprint, store.baselines),
         val=outcome.val,
         test=outcome.test,
-        training=Training(outcome.seconds, outcome.best_step),
-        gfsa=FilterWeights(outcome.initial_weights, outcome.learned_weights),
-        measurement=measurement,
-        environment=where,
+        training=Training(
+            outcome.seconds,
+            outcome.best_step,
+            sha256_of(directory / CHECKPOINT),
+            journal.started,
+            journal.parts,
+        ),
+        gfsa=FilterWeights(outcome.initial_gfsa, outcome.learned_gfsa),
+        measurement=journal.measurement,
+        environment=journal.environment,
     )
     write_record(directory, record)
-    say(f"{title}: test accuracy {100 * outcome.test.accuracy:.1f} %, {directory / RECORD}")
+    (directory / FAILURE).unlink(missing_ok=True)
+    shutil.rmtree(directory / UNFINISHED)
     return record
 
 
-@contextmanager
-def memory_errors(title: str) -> Iterator[None]:
-    """Turns torch's ways of saying that memory ran out into one line."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        known = (MemoryError, torch.OutOfMemoryError)
-        if not isinstance(error, known) and "can't allocate memory" not in str(error):
-            raise
-        raise UsageError(
-            f"{title}: out of memory; a smaller --set training.batch, or an attention whose memory "
-            f"grows with N ({str(error).splitlines()[0]:.120})"
-        ) from error
+def fail(config: RunConfig, results: Path, kind: str, reason: str) -> None:
+    """Puts on record that a run failed, and how; it can still be taken up again."""
+    failure = Failure(
+        **described(config),
+        data=Data(config.protocol.task.source, config.data, {}),
+        kind=kind,
+        reason=reason,
+        environment=environment(torch.device(config.accelerator)),
+    )
+    config.directory(results).mkdir(parents=True, exist_ok=True)
+    write_record(config.directory(results), failure)
+
+
+def described(config: RunConfig) -> dict[str, Any]:
+    """What every record says of a run, however it ended."""
+    return {
+        "schema": SCHEMA,
+        "identity": config.identity,
+        "finished": now(),
+        "command": command(config),
+        "task": config.task,
+        "attention": str(config.attention),
+        "seed": config.seed,
+        "precision": config.precision,
+        "accelerator": config.accelerator,
+        "modified": config.modified,
+        "protocol": config.protocol,
+    }
+
+
+def now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def estimate(config: RunConfig, measurement: Measurement, store: Store) -> str:
@@ -126,11 +246,7 @@ def command(config: RunConfig) -> str:
     words += ["--protocol", config.protocol.name, "--seed", str(config.seed)]
     words += ["--precision", config.precision, "--accelerator", config.accelerator]
     for key, value in config.modified.items():
-        words += ["--set", f"{key}={value}"]
+        words += ["--set", f"{key}={spell(value)}"]
     for plugin in config.plugins:
         words += ["--plugin", plugin]
     return shlex.join(words)
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

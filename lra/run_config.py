@@ -1,17 +1,16 @@
 """What decides a run."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attention_zoo import Spec, UnsupportedError, UsageError
+from attention_zoo import Spec, UnsupportedError, UsageError, parse_spec
 from attention_zoo.registry import ATTENTIONS
-from lra.data.prepare import recipe_of
-from lra.files import fingerprint
 from lra.protocols import Protocol
-from lra.tasks import get_task
+from lra.system.files import fingerprint
+from lra.typed import load
 
 # What attention computes in, by Lightning's names for precisions.
 DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
@@ -19,11 +18,13 @@ DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 
 @dataclass(frozen=True)
 class RunConfig:
-    """modified: protocol settings that `--set` changed. accelerator: cpu or cuda."""
+    """data: the fingerprint of its data. modified: protocol settings that `--set` changed.
+    accelerator: cpu or cuda."""
 
     task: str
     attention: Spec
     protocol: Protocol
+    data: str
     modified: dict[str, Any]
     seed: int
     precision: str
@@ -31,16 +32,12 @@ class RunConfig:
     plugins: tuple[str, ...] = ()
 
     @property
-    def data_fingerprint(self) -> str:
-        return fingerprint(recipe_of(get_task(self.task), self.protocol.task))
-
-    @property
     def identity(self) -> str:
         """The same for runs that must give the same result: no paths, no commit."""
         return fingerprint(
             {
                 "task": self.task,
-                "data": self.data_fingerprint,
+                "data": self.data,
                 "attention": str(self.attention),
                 "protocol": self.protocol.settings,
                 "seed": self.seed,
@@ -53,6 +50,19 @@ class RunConfig:
         attention = "".join(c if c.isalnum() or c in "+=.-" else "_" for c in str(self.attention))
         name = f"{self.task}-{attention}-{self.protocol.name}-s{self.seed}-{self.identity[:8]}"
         return results / "runs" / name
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"attention": str(self.attention)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "RunConfig":
+        """What `as_json` gave; the plugins that the attention needs are imported before."""
+        given = content | {
+            "attention": parse_spec(content["attention"]),
+            "protocol": load(Protocol, content["protocol"], "protocol"),
+            "plugins": tuple(content["plugins"]),
+        }
+        return cls(**given)
 
 
 def choose_accelerator(asked: str) -> str:

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from lra.environment import ROOT
+from lra.system.environment import ROOT
 
 
 def test_gfsa_cost_prints_its_ratios():

@@ -7,10 +7,10 @@ import pytest
 
 from attention_zoo import parse_spec
 from lra.cli import parsers
-from lra.environment import ROOT
 from lra.protocols import get_protocol, override
 from lra.results.record import read_records
 from lra.results.tables import render
+from lra.system.environment import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^ *python run_lra\.py (--.+)$", README + parsers.EXAMPLES, re.MULTILINE)

@@ -10,7 +10,7 @@ import attention_zoo
 from attention_zoo.errors import unknown
 from attention_zoo.options import Option, describe, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS
-from lra.cli.commands import import_plugins
+from lra.cli.running import import_plugins
 from lra.protocols import PROTOCOLS
 from lra.run_config import choose_accelerator
 from lra.tasks import TASKS
@@ -28,7 +28,8 @@ def list_all(options: argparse.Namespace) -> int:
         if what not in listings:
             raise unknown("listing", what, listings)
         print(f"{what}\n")
-        print(tabulate(list(listings[what]()), headers="keys", tablefmt="github"), end="\n\n")
+        rows = list(listings[what]())
+        print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True), end="\n\n")
         if what == "protocols":
             print("\n".join(deviations()), end="\n\n")
     return 0
@@ -74,25 +75,22 @@ def list_filters() -> Iterator[dict[str, object]]:
 
 
 def list_protocols() -> Iterator[dict[str, object]]:
-    for protocol in PROTOCOLS.values():
-        model, training = protocol.model, protocol.training
-        yield {
-            "protocol": protocol.name,
-            "model": f"{model.layers} layers, {model.dim} wide, {model.heads} heads, "
-            f"FFN {model.ffn}",
-            "training": f"{training.steps:,} steps of {training.batch}, peak rate "
-            f"{training.learning_rate:g}, warm-up {training.warmup:,}",
-            "tokens": f"{protocol.task.min_length + 1}–{protocol.task.max_length - 1:,}",
-            "comparable": protocol.comparable,
-        }
+    """A row for each setting, by the name that --set knows, and a column for each protocol."""
+    for section in ("task", "model", "training"):
+        settings = {name: vars(getattr(PROTOCOLS[name], section)) for name in PROTOCOLS}
+        for key in next(iter(settings.values())):
+            values = {name: spell(values[key]) for name, values in settings.items()}
+            yield {"setting": f"{section}.{key}"} | values
 
 
 def deviations() -> Iterator[str]:
-    """Where each protocol leaves its source, a line each."""
+    """What each protocol is from and may be compared with; then where it leaves its source, a
+    line each, with the options that bring the source's way back and mark the record."""
     for protocol in PROTOCOLS.values():
-        if protocol.deviations:
-            yield f"{protocol.name} ({protocol.source}), in which we differ:"
-            yield from (f"- {deviation}" for deviation in protocol.deviations)
+        yield f"{protocol.name}, from {protocol.source}: {protocol.comparable}"
+        for deviation in protocol.deviations:
+            restore = f"  [{deviation.restore}]" if deviation.restore else ""
+            yield f"- {deviation.text}{restore}"
 
 
 def spell_options(options: dict[str, Option]) -> str:

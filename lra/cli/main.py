@@ -1,4 +1,4 @@
-"""From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 130 interrupted."""
+"""From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 128 + a signal."""
 
 import argparse
 import os
@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
-from lra.allocator import keep_freed_memory
 from lra.cli import parsers
+from lra.failures import RunFailure
+from lra.system.allocator import keep_freed_memory
+from lra.system.interrupts import Stopped
 
 COMMANDS = {
     "list": parsers.list_parser,
     "prepare": parsers.prepare_parser,
     "measure": parsers.measure_parser,
+    "evaluate": parsers.evaluate_parser,
     "table": parsers.table_parser,
 }
 
@@ -30,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise unknown("command", name, COMMANDS)
         options = COMMANDS.get(name, parsers.run_parser)().parse_args(words)
         return _command(name)(options)
+    except RunFailure as error:
+        return _fail(one_line(error), 1)
     except UsageError as error:
         return _fail(one_line(error), 2)
     except BrokenPipeError:
@@ -38,19 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'input/output'}: {error.strerror or one_line(error)}", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing of this run was put on record", 130)
+        return _fail("interrupted", 130)
+    except Stopped as stop:
+        return _fail(
+            "stopped; the same command goes on with what is unfinished", 128 + stop.args[0]
+        )
 
 
 def _command(name: str | None) -> Callable[[argparse.Namespace], int]:
     # Lightning and pandas take seconds to import: `--help` and a mistyped line do not wait for it.
-    from lra.cli import commands, listings
+    from lra.cli import commands, listings, running
 
     keep_freed_memory()
     return {
-        None: commands.run_variants,
+        None: running.run_variants,
         "list": listings.list_all,
         "prepare": commands.prepare_data,
-        "measure": commands.measure_variants,
+        "measure": running.measure_variants,
+        "evaluate": running.evaluate_run,
         "table": commands.print_table,
     }[name]
 

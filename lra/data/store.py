@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from attention_zoo import UsageError
-from lra.files import fingerprint, sha256_of, write_json
+from lra.system.files import fingerprint, sha256_of, sync_folder, write_json
 
 FORMAT = "lra-gfsa ragged tokens"
 VERSION = 1
@@ -85,11 +85,8 @@ def write_store(
             "sha256": members,
         }
         write_json(partial / METADATA, content | {"seal": fingerprint(content)})
-        try:
-            os.rename(partial, path)
-        except OSError:
-            if not path.is_dir():  # else another process has just finished the same data
-                raise
+        os.rename(partial, path)
+        sync_folder(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -1,50 +1,44 @@
 """Measurement in a process of its own: a fresh allocator, no inherited peak, no poisoned row."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
-from attention_zoo import UsageError
-from lra.files import write_json
+from lra.failures import OutOfMemory, RunFailure
 from lra.measure.variant import Measurement
 from lra.run_config import RunConfig
+from lra.system import children
+from lra.system.files import write_json
 from lra.typed import load
 
+OUT_OF_MEMORY = 3  # exit status
 
-def measure_apart(config: RunConfig) -> Measurement:
-    """The Measurement of a run's variant; UsageError where the process cannot give one."""
+
+def measure_apart(config: RunConfig, memory: int | None = None) -> Measurement:
+    """The Measurement of a run's variant; RunFailure where the process cannot give one.
+
+    memory: bytes of main memory that it may take, on the CPU.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        job, result = Path(folder, "job.json"), Path(folder, "result.json")
-        content = {
-            "attention": str(config.attention),
-            "task": config.task,
-            "protocol": asdict(config.protocol),
-            "accelerator": config.accelerator,
-            "precision": config.precision,
-            "plugins": config.plugins,
-        }
-        write_json(job, content)
-        search = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        process = subprocess.run(
-            [sys.executable, "-m", "lra.measure.worker", str(job), str(result)],
-            env=os.environ | {"PYTHONPATH": search, "KINETO_LOG_LEVEL": "5"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if process.returncode == 0:
+        job, result, log = (Path(folder, name) for name in ("job.json", "result.json", "log.txt"))
+        write_json(job, {"config": config.as_json(), "memory": memory})
+        with open(log, "wb") as errors:
+            process = children.start(
+                "lra.measure.worker",
+                str(job),
+                str(result),
+                stdout=errors,
+                stderr=errors,
+                env={"KINETO_LOG_LEVEL": "5"},
+            )
+            try:
+                status = process.wait()
+            finally:
+                children.kill_all(process)
+        if status == 0:
             return load(Measurement, json.loads(result.read_text()), "measurement")
-    raise UsageError(f"measuring {config.attention} failed: {_reason(process)}")
-
-
-def _reason(process: subprocess.CompletedProcess) -> str:
-    if process.returncode < 0:
-        name = signal.Signals(-process.returncode).name
-        return f"killed by {name}" + (", probably out of memory" if name == "SIGKILL" else "")
-    lines = [line for line in process.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"exit status {process.returncode}"
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        reason = lines[-1] if lines and status > 0 else children.death(status)
+    failure = OutOfMemory if status in (OUT_OF_MEMORY, -signal.SIGKILL) else RunFailure
+    raise failure(f"measuring {config.attention} failed: {reason}")

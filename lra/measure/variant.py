@@ -57,6 +57,7 @@ def steps_of(
 ) -> Steps:
     model = build_model(spec, protocol, task, seed=0).to(device)
     optimizer = torch.optim.AdamW(parameter_groups(model, protocol.training.weight_decay))
+    clip = protocol.training.clip_value
     B, N = protocol.training.batch, protocol.task.max_len
     metadata, draws = get_task(task).metadata, generator(0, "measure")
     tokens = torch.randint(1, len(metadata.vocabulary), (B, N), generator=draws).to(device)
@@ -71,6 +72,8 @@ def steps_of(
         model.train()
         optimizer.zero_grad(set_to_none=True)
         F.cross_entropy(logits().float(), labels).backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_value_(model.parameters(), clip)
         optimizer.step()
 
     @torch.no_grad()

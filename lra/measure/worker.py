@@ -7,28 +7,39 @@ from pathlib import Path
 
 import torch
 
-from attention_zoo import UsageError, parse_spec
+from attention_zoo import UsageError
 from attention_zoo.registry import load_plugin
-from lra.allocator import keep_freed_memory
-from lra.files import write_json
+from lra.failures import OutOfMemory, memory_errors
+from lra.measure.process import OUT_OF_MEMORY
 from lra.measure.variant import measure
-from lra.protocols import Protocol
-from lra.typed import load
+from lra.run_config import RunConfig
+from lra.system.allocator import keep_freed_memory
+from lra.system.children import obey_parent
+from lra.system.files import write_json
+from lra.system.memory import limit_memory
 
 
 def main() -> int:
+    obey_parent()
     keep_freed_memory()
     job = json.loads(Path(sys.argv[1]).read_text())
     try:
-        for plugin in job["plugins"]:
+        for plugin in job["config"]["plugins"]:
             load_plugin(plugin)
-        measurement = measure(
-            parse_spec(job["attention"]),
-            job["task"],
-            load(Protocol, job["protocol"]),
-            device=torch.device(job["accelerator"]),
-            precision=job["precision"],
-        )
+        config = RunConfig.from_json(job["config"])
+        if job["memory"] is not None:
+            limit_memory(job["memory"])
+        with memory_errors():
+            measurement = measure(
+                config.attention,
+                config.task,
+                config.protocol,
+                device=torch.device(config.accelerator),
+                precision=config.precision,
+            )
+    except OutOfMemory as error:
+        print(error, file=sys.stderr)
+        return OUT_OF_MEMORY
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from attention_zoo import UsageError
-from lra.environment import Environment
-from lra.files import write_json
+from attention_zoo.errors import one_line
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
+from lra.system.environment import Environment
+from lra.system.files import write_json
 from lra.training.module import Evaluation
 from lra.typed import load
 
-SCHEMA = 1
-RECORD = "record.json"
+SCHEMA = 2
+RECORD, FAILURE = "record.json", "failure.json"
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,27 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one process trained: from step `start` on, as a resumed run has several."""
+
+    start: int
+    commit: str | None
+    device: str
+    devices: int
+    threads: int
+    torch: str
+
+
+@dataclass(frozen=True)
 class Training:
-    """seconds: validations included. best_step: of the checkpoint that was tested."""
+    """seconds: of all parts, validations included. best_step: of the weights that were tested,
+    which best.ckpt holds; checkpoint: its SHA-256."""
 
     seconds: float
     best_step: int
+    checkpoint: str
+    started: str
+    parts: list[Part]
 
 
 @dataclass(frozen=True)
@@ -46,7 +63,8 @@ class FilterWeights:
 @dataclass(frozen=True)
 class Record:
     """attention: its canonical spec. modified: settings that left the protocol, by name.
-    command: what repeats the run. val and test: of the best checkpoint on validation."""
+    command: what repeats the run. val and test: of the best checkpoint on validation.
+    environment: of the measurement."""
 
     schema: int
     identity: str
@@ -68,27 +86,53 @@ class Record:
     environment: Environment
 
 
-def write_record(directory: Path, record: Record) -> None:
-    write_json(directory / RECORD, asdict(record))
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended without a result. kind: `not finite`, `out of memory`, `time limit`,
+    `killed` or `error`. reason: one line. The others are Record's, data without baselines."""
+
+    schema: int
+    identity: str
+    finished: str
+    command: str
+    task: str
+    attention: str
+    seed: int
+    precision: str
+    accelerator: str
+    modified: dict[str, Any]
+    protocol: Protocol
+    data: Data
+    kind: str
+    reason: str
+    environment: Environment
 
 
-def read_record(path: Path) -> Record:
+def write_record(directory: Path, record: Record | Failure) -> None:
+    write_json(directory / (RECORD if isinstance(record, Record) else FAILURE), asdict(record))
+
+
+def read_record(path: Path) -> Record | Failure:
     """The record in a file; UsageError names the file and what is wrong with it."""
     try:
         content = json.loads(path.read_bytes())
         if isinstance(content, dict) and content.get("schema") != SCHEMA:
             raise UsageError(f"schema is {content.get('schema')!r}, not {SCHEMA}")
-        return load(Record, content)
-    except ValueError as error:  # UsageError, and what json raises
-        raise UsageError(f"{path}: {error}") from error
+        return load(Failure if path.name == FAILURE else Record, content)
+    except (ValueError, RecursionError) as error:  # UsageError, and what json raises
+        raise UsageError(f"{path}: {one_line(error)}") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
 
 
-def read_records(results: Path) -> Iterator[Record | UsageError]:
-    """Every record under `results`, in the order of their paths; errors for those that are none."""
-    for path in sorted(results.glob(f"runs/*/{RECORD}")):
-        try:
-            yield read_record(path)
-        except UsageError as error:
-            yield error
+def read_records(results: Path) -> Iterator[Record | Failure | UsageError]:
+    """Each run's record under `results`, or of its failure where that is all there is, in the
+    order of their paths; errors for those that are none."""
+    for directory in sorted(results.glob("runs/*")):
+        for path in (directory / RECORD, directory / FAILURE):
+            if path.exists():
+                try:
+                    yield read_record(path)
+                except UsageError as error:
+                    yield error
+                break

@@ -6,15 +6,15 @@ from typing import Any
 import pandas as pd
 
 from attention_zoo.spec import base_of
-from lra.files import fingerprint
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
-from lra.results.record import Record
+from lra.results.record import Failure, Record
+from lra.system.files import fingerprint
 
 NONE = "–"
 
 
-def comparable(record: Record) -> tuple:
+def comparable(record: Record | Failure) -> tuple:
     """Records that agree in this may stand in one table: accuracy, time and memory alike."""
     environment = record.environment
     return (
@@ -28,33 +28,45 @@ def comparable(record: Record) -> tuple:
     )
 
 
-def groups(records: Iterable[Record]) -> list[list[Record]]:
+def groups(records: Iterable[Record | Failure]) -> list[list[Record | Failure]]:
     """Records by what is comparable, in the order in which each group first appears."""
-    found: dict[tuple, list[Record]] = {}
+    found: dict[tuple, list[Record | Failure]] = {}
     for record in records:
         found.setdefault(comparable(record), []).append(record)
     return list(found.values())
 
 
-def table(records: Sequence[Record]) -> pd.DataFrame:
+def table(records: Sequence[Record | Failure]) -> pd.DataFrame:
     """A row per attention of one comparable group, then one per trivial rule, in numbers.
 
     Accuracy in percent: mean and sample standard deviation over seeds; Δ over the seeds that an
-    attention shares with its base. Costs: medians over seeds. What is missing is missing.
+    attention shares with its base. Costs: medians over seeds. What is missing is missing; runs
+    that failed are counted, by kind, and enter no figure.
     """
-    by_attention: dict[str, dict[int, Record]] = {}
+    by_attention: dict[str, dict[int, Record]] = {record.attention: {} for record in records}
+    failed: dict[str, list[str]] = {}
+    rules: dict[str, float] = {}
     for record in sorted(records, key=lambda record: record.finished):
-        by_attention.setdefault(record.attention, {})[record.seed] = record
-    rules = [
-        {"attention": f"({rule})", "accuracy": 100 * accuracy}
-        for rule, accuracy in records[0].data.baselines.items()
+        if isinstance(record, Failure):
+            failed.setdefault(record.attention, []).append(record.kind)
+        else:
+            by_attention[record.attention][record.seed] = record
+            rules = record.data.baselines
+    rows = [
+        _row(name, by_attention, failed.get(name, []) if failed else None)
+        for name in sorted(by_attention)
     ]
-    return pd.DataFrame([*(_row(name, by_attention) for name in sorted(by_attention)), *rules])
+    rows += [{"attention": f"({rule})", "accuracy": 100 * share} for rule, share in rules.items()]
+    return pd.DataFrame(rows)
 
 
-def _row(name: str, by_attention: dict[str, dict[int, Record]]) -> dict[str, object]:
+def _row(
+    name: str, by_attention: dict[str, dict[int, Record]], failed: list[str] | None
+) -> dict[str, object]:
+    """failed: how its other runs ended, None where no row has any."""
     runs = by_attention[name]
-    accuracy = pd.Series({seed: 100 * run.test.accuracy for seed, run in runs.items()})
+    counts = [f"{failed.count(kind)} {kind}" for kind in dict.fromkeys(failed or ())]
+    accuracy = pd.Series({seed: 100 * run.test.accuracy for seed, run in runs.items()}, dtype=float)
     paired = by_attention.get(base_of(name), {})
     delta = pd.Series(
         [accuracy[seed] - 100 * paired[seed].test.accuracy for seed in runs if seed in paired],
@@ -64,6 +76,7 @@ def _row(name: str, by_attention: dict[str, dict[int, Record]]) -> dict[str, obj
     return {
         "attention": name,
         "n": len(runs),
+        **({} if failed is None else {"failed": ", ".join(counts) or None}),
         "accuracy": accuracy.mean(),
         "std": accuracy.std(),
         "delta": delta.mean(),
@@ -100,7 +113,8 @@ def presented(frame: pd.DataFrame) -> str:
     for column in frame:
         if column == "accuracy":
             spreads = frame["std"].map(lambda std: "" if pd.isna(std) else f" ± {std:.1f}")
-            shown["test accuracy %"] = frame[column].map("{:.1f}".format) + spreads
+            means = frame[column].map(lambda mean: NONE if pd.isna(mean) else f"{mean:.1f}")
+            shown["test accuracy %"] = means + spreads
         elif column == "delta":
             shown["Δ over base"] = [
                 NONE if pd.isna(delta) else f"{delta:+.1f} (n={n:.0f})"
@@ -127,27 +141,34 @@ def heading(task: str, protocol: Protocol, modified: dict[str, Any]) -> str:
     return f"{task}, protocol {protocol.name}{left}: {protocol.comparable}."
 
 
-def caption(records: Sequence[Record]) -> list[str]:
+def caption(records: Sequence[Record | Failure]) -> list[str]:
     """What stands with a table: protocol, data, trivial rules, machine and versions."""
-    first = records[0]
+    first = next((record for record in records if isinstance(record, Record)), records[0])
     protocol, environment = first.protocol, first.environment
-    commits = sorted({record.environment.commit or "no commit" for record in records})
-    n = first.test.count
+    commits = sorted({short(record.environment.commit) for record in records})
+    size = ""
+    if isinstance(first, Record):
+        n = first.test.count
+        size = (
+            f", {n:,} test examples (binomial standard error {50 / n**0.5:.1f} points at most). In "
+            "brackets: rules that read one token or none"
+        )
     return [
         heading(first.task, protocol, first.modified),
-        f"Data: {first.data.source}, fingerprint {first.data.fingerprint}, {n:,} test examples "
-        f"(binomial standard error {50 / n**0.5:.1f} points at most). In brackets: rules that "
-        "read one token or none.",
-        f"Cost: median training step and forward pass, batch {first.measurement.batch}, "
-        f"N = {first.measurement.length:,}, {first.precision}; memory of one "
-        "training step.",
+        f"Data: {first.data.source}, fingerprint {first.data.fingerprint}{size}.",
+        f"Cost: median training step and forward pass, batch {protocol.training.batch}, "
+        f"N = {protocol.task.max_len:,}, {first.precision}; memory of one training step.",
         f"Machine: {environment.device}, {environment.threads} threads, "
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
-        f"commit {', '.join(commit[:12] for commit in commits)}.",
+        f"commit {', '.join(commits)}.",
     ]
 
 
-def render(records: Iterable[Record], style: str) -> str:
+def short(commit: str | None) -> str:
+    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
+
+
+def render(records: Iterable[Record | Failure], style: str) -> str:
     """Every comparable group as GitHub Markdown with its caption, or all as one CSV."""
     parts = groups(records)
     if style == "csv":
@@ -156,6 +177,7 @@ def render(records: Iterable[Record], style: str) -> str:
                 task=part[0].task,
                 protocol=part[0].protocol.name,
                 modified=";".join(f"{k}={v}" for k, v in part[0].modified.items()),
+                source=part[0].data.source,
                 data=part[0].data.fingerprint,
                 comparable=part[0].protocol.comparable,
                 machine=part[0].environment.device,

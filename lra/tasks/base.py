@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lra.data.store import Split
@@ -34,10 +35,13 @@ class TaskMetadata:
 class Task:
     """A task: its metadata and where its examples come from.
 
-    examples: `(settings, workers) -> {split: examples}`, deterministic in the settings.
+    official: `data_dir -> {split: file}`, the official files that a folder holds, else nothing.
+    examples: `(settings, files, workers) -> {split: examples}`, deterministic in the settings and,
+    where settings.source is official, the contents of the files.
     baselines: accuracy (0–1) on the test split of rules that read next to nothing, by name.
     """
 
     metadata: TaskMetadata
-    examples: Callable[[Any, int | None], dict[str, Sequence[Example]]]
+    official: Callable[[Path], dict[str, Path]]
+    examples: Callable[[Any, dict[str, Path], int | None], dict[str, Sequence[Example]]]
     baselines: Callable[[dict[str, Split]], dict[str, float]]

@@ -1,40 +1,64 @@
-"""Trains one variant, keeps its best checkpoint, evaluates the test split once."""
+"""Trains one variant, keeps its best weights, evaluates the test split once."""
 
 import logging
-import time
+import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
-from torch import nn
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from attention_zoo import Spec
+from attention_zoo import Spec, UsageError
 from gfsa import GraphFilter
-from lra.data.batches import evaluation_batches, training_batches
+from lra.data.batches import Stream, evaluation_batches, training_batches
 from lra.data.store import Store
 from lra.model import Encoder
 from lra.protocols import Protocol
+from lra.run_config import RunConfig
 from lra.seeds import derive
+from lra.system import interrupts
 from lra.tasks import get_task
+from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
+from lra.training.curve import Curve
 from lra.training.module import Classifier, Evaluation
-from lra.training.progress import Progress
+from lra.training.progress import Progress, Report
+
+METRICS = "metrics.csv"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How Lightning runs a training; the batch of the protocol is shared among the devices.
+
+    tensorboard: whether to log there, too.
+    """
+
+    devices: int = 1
+    strategy: str = "auto"
+    tensorboard: bool = False
+
+
+ONE_DEVICE = Launch()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """best_step: of the checkpoint that was kept and tested. seconds: of training, with its
-    validations. weights: w0, w1, wK by layer and filter, `[layer][filter][name][head]`."""
+    """best_step: of the weights that were kept and tested. seconds: of training, with its
+    validations. gfsa: w0, w1, wK by layer and filter, `[layer][filter][name][head]`."""
 
     best_step: int
     seconds: float
+    weights: dict[str, Tensor]
     val: Evaluation
     test: Evaluation
-    initial_weights: list[list[dict[str, list[float]]]]
-    learned_weights: list[list[dict[str, list[float]]]]
+    initial_gfsa: list[list[dict[str, list[float]]]]
+    learned_gfsa: list[list[dict[str, list[float]]]]
 
 
 def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder:
@@ -45,71 +69,133 @@ def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder
 
 
 def train(
-    spec: Spec,
-    task: str,
-    protocol: Protocol,
+    config: RunConfig,
     store: Store,
-    directory: Path,
-    *,
-    seed: int,
-    precision: str,
-    accelerator: str,
+    folder: Path,
+    report: Callable[[Report], None],
+    launch: Launch = ONE_DEVICE,
 ) -> Outcome:
-    """Trains in `directory`, which gets `best.ckpt` and `metrics.csv`.
+    """Trains from the newest whole checkpoint in `folder`, or from the start.
 
-    Raises UsageError where the loss is no longer finite.
+    `folder` gets checkpoints and `metrics.csv`. Raises NotFinite for a loss that is no longer
+    finite, and Stopped, with a checkpoint to go on from, where a signal asked for an end.
     """
-    quiet_lightning()
-    settings, max_len = protocol.training, protocol.task.max_len
-    model = build_model(spec, protocol, task, seed)
+    settings = config.protocol.training
+    model = build_model(config.attention, config.protocol, config.task, config.seed)
     initial = filter_weights(model)
-    module = Classifier(model, settings, seed)
-    best = ModelCheckpoint(
-        directory,
-        filename="best",
-        monitor="val.accuracy",
-        mode="max",
-        save_weights_only=True,
-        enable_version_counter=False,
-    )
-    trainer = pl.Trainer(
-        accelerator=accelerator,
-        devices=1,
-        precision=precision,
+    module = Classifier(model, settings, config.seed)
+    curve = Curve()
+    checkpoints = Checkpoints(folder, config.identity, settings.select, curve)
+    newest = newest_checkpoint(folder, config.identity)
+    start = newest[1]["global_step"] if newest else 0
+    trainer = new_trainer(
+        config,
+        launch,
         max_steps=settings.steps,
         val_check_interval=min(settings.eval_every, settings.steps),
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, settings.steps),
-        logger=CSVLogger(directory, name="", version=""),
-        callbacks=[best, Progress(f"{task} {spec} seed {seed}", settings.steps)],
-        enable_model_summary=False,
-        enable_progress_bar=False,
+        gradient_clip_val=settings.clip_value,
+        gradient_clip_algorithm="value",
+        logger=[curve, *tensorboard(folder, launch)],
+        plugins=[SealedFiles()],
+        callbacks=[Progress(settings.steps, report), checkpoints],
     )
-    batch = settings.batch
-    validation = evaluation_batches(store.splits["val"], batch, max_len)
-    started = time.monotonic()
-    stream = training_batches(store.splits["train"], batch, settings.steps, seed, max_len)
-    test_batches = evaluation_batches(store.splits["test"], batch, max_len)
-    try:
-        trainer.fit(module, stream, validation)
-        seconds = time.monotonic() - started
-        checkpoint = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
-        module.load_state_dict(checkpoint["state_dict"])
-        trainer.validate(module, validation, verbose=False)
+    share = {"rank": trainer.global_rank, "ranks": trainer.world_size}
+    stream = Stream(
+        len(store.splits["train"]),
+        settings.batch,
+        settings.steps,
+        config.seed,
+        start=start,
+        **share,
+    )
+    batches = training_batches(store.splits["train"], stream, config.protocol.task.max_len)
+    held_out = {split: evaluation(store, split, config.protocol, trainer) for split in EVALUATED}
+    with interrupts.deferred():
+        if start < settings.steps:
+            handled(trainer.fit, module, batches, held_out["val"], ckpt_path=newest and newest[0])
+            seconds = checkpoints.seconds
+        else:  # all that was left is to evaluate
+            checkpoints.load_state_dict(newest[1]["callbacks"]["Checkpoints"])
+            seconds = newest[1]["callbacks"]["Checkpoints"]["seconds"]
+        model.load_state_dict(checkpoints.best.weights)
+        handled(trainer.validate, module, held_out["val"], verbose=False)
         val = module.evaluation
-        trainer.test(module, test_batches, verbose=False)
-        test = module.evaluation
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from None
+        handled(trainer.test, module, held_out["test"], verbose=False)
+    if trainer.is_global_zero:
+        curve.write(folder / METRICS)
     return Outcome(
-        best_step=checkpoint["global_step"],
+        best_step=checkpoints.best.step,
         seconds=seconds,
+        weights=checkpoints.best.weights,
         val=val,
-        test=test,
-        initial_weights=initial,
-        learned_weights=filter_weights(model),
+        test=module.evaluation,
+        initial_gfsa=initial,
+        learned_gfsa=filter_weights(model),
     )
+
+
+EVALUATED = ("val", "test")
+
+
+def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trainer:
+    """A Trainer that prints nothing of its own and leaves the data to our samplers."""
+    quiet_lightning()
+    if config.protocol.training.batch % launch.devices:
+        raise UsageError(
+            f"training.batch={config.protocol.training.batch} cannot be shared equally among "
+            f"--devices {launch.devices}"
+        )
+    try:
+        return pl.Trainer(
+            accelerator=config.accelerator,
+            devices=launch.devices,
+            strategy=launch.strategy,
+            precision=config.precision,
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            **options,
+        )
+    except (ValueError, RuntimeError, pl.utilities.exceptions.MisconfigurationException) as error:
+        raise UsageError(
+            f"--devices {launch.devices} --strategy {launch.strategy}: Lightning says {error}"
+        ) from error
+
+
+def evaluation(store: Store, split: str, protocol: Protocol, trainer: pl.Trainer) -> DataLoader:
+    """This rank's batches of a split, under the protocol."""
+    return evaluation_batches(
+        store.splits[split],
+        protocol.training.batch,
+        protocol.task.max_len,
+        drop_last=protocol.training.drop_last,
+        rank=trainer.global_rank,
+        ranks=trainer.world_size,
+    )
+
+
+def handled(work: Callable, *arguments: object, **keywords: object) -> None:
+    """Calls one of Lightning's entry points; its ways of saying that a signal came are one."""
+    try:
+        work(*arguments, **keywords)
+    except (SIGTERMException, SystemExit):
+        raise interrupts.Stopped from None
+
+
+def tensorboard(folder: Path, launch: Launch) -> list[Logger]:
+    """A logger beside the run's files, where it was asked for."""
+    if not launch.tensorboard:
+        return []
+    try:
+        return [TensorBoardLogger(folder.parent, name="tensorboard", version="")]
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "--tensorboard needs the package: pip install 'lra-gfsa[tensorboard]'"
+        ) from error
 
 
 def filter_weights(model: Encoder) -> list[list[dict[str, list[float]]]]:
@@ -127,13 +213,17 @@ def filter_weights(model: Encoder) -> list[list[dict[str, list[float]]]]:
 
 def quiet_lightning() -> None:
     """Leaves what a user should read: Lightning's hints on loaders and hardware are not that."""
-    for name in ("pytorch_lightning", "lightning.fabric"):
+    os.environ.setdefault("GLOO_LOG_LEVEL", "ERROR")
+    for name in ("pytorch_lightning", "lightning.fabric", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
         ".*does not have many workers.*",
         ".*available but not used.*",
         ".*lr_scheduler.step.*before.*optimizer.step.*",
         ".*exists and is not empty.*",
+        ".*your dataloader is not resumable.*",
+        ".*dataloader is.*not resumable.*",
         ".*LeafSpec.*",
+        ".*sync_dist.*",
     ):
         warnings.filterwarnings("ignore", message)

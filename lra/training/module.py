@@ -8,9 +8,12 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from attention_zoo import Attention, Filter, UsageError
+from attention_zoo import Attention, Filter
 from lra.data.batches import Batch
+from lra.failures import NotFinite
 from lra.protocols import TrainingSettings
 from lra.seeds import derive, generator
 
@@ -35,7 +38,7 @@ class Classifier(pl.LightningModule):
         self.evaluation: Evaluation | None = None  # of the last whole pass over a split
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        prepare_step(self.model, self.seed, self.global_step)
+        prepare_step(self.model, self.seed, self.global_step, self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         tokens, keep, labels = batch
@@ -50,19 +53,21 @@ class Classifier(pl.LightningModule):
             require_finite("training", outputs["loss"].item(), self.global_step)
 
     def _start(self) -> None:
-        self._loss, self._correct, self._count = 0.0, 0, 0
+        self._sums = [0.0, 0.0, 0.0]  # loss, right answers, examples
 
     def _evaluate(self, batch: Batch) -> None:
         tokens, keep, labels = batch
         logits = self.model(tokens, keep).float()
-        self._loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        self._correct += (logits.argmax(-1) == labels).sum().item()
-        self._count += len(labels)
+        self._sums[0] += F.cross_entropy(logits, labels, reduction="sum").item()
+        self._sums[1] += (logits.argmax(-1) == labels).sum().item()
+        self._sums[2] += len(labels)
 
     def _log_evaluation(self, split: str) -> None:
-        loss, accuracy = self._loss / self._count, self._correct / self._count
+        sums = torch.tensor(self._sums, dtype=torch.float64, device=self.device)
+        total, correct, count = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        loss, accuracy = total / count, correct / count
         require_finite(split, loss, self.global_step)
-        self.evaluation = Evaluation(loss, accuracy, self._count)
+        self.evaluation = Evaluation(loss, accuracy, round(count))
         self.log_dict({f"{split}.loss": loss, f"{split}.accuracy": accuracy})
 
     on_validation_epoch_start = on_test_epoch_start = _start
@@ -83,32 +88,41 @@ class Classifier(pl.LightningModule):
         optimizer = torch.optim.AdamW(
             parameter_groups(self.model, settings.weight_decay),
             lr=settings.learning_rate,
+            betas=(settings.beta1, settings.beta2),
             eps=settings.epsilon,
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=settings.learning_rate,
-            total_steps=settings.steps,
-            pct_start=settings.warmup / settings.steps,
-            anneal_strategy="linear",
         )
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+            "lr_scheduler": {"scheduler": schedule(optimizer, settings), "interval": "step"},
         }
+
+
+def schedule(optimizer: Optimizer, settings: TrainingSettings) -> LRScheduler:
+    if settings.schedule == "rsqrt":
+        return LambdaLR(optimizer, settings.rsqrt_rate)
+    return OneCycleLR(
+        optimizer,
+        max_lr=settings.learning_rate,
+        total_steps=settings.steps,
+        pct_start=settings.warmup / settings.steps,
+        anneal_strategy="linear",
+    )
 
 
 def require_finite(which: str, loss: float, step: int) -> None:
     if not math.isfinite(loss):
-        raise UsageError(
+        raise NotFinite(
             f"the {which} loss is {loss} at step {step}: lower training.learning_rate or raise "
             "training.warmup"
         )
 
 
-def prepare_step(model: nn.Module, seed: int, step: int) -> None:
-    """Seeds dropout for this step and redraws what is due, from (seed, purpose, layer, step)."""
-    torch.manual_seed(derive(seed, "dropout", step))
+def prepare_step(model: nn.Module, seed: int, step: int, rank: int = 0) -> None:
+    """Seeds dropout for this step and redraws what is due, from (seed, purpose, layer, step).
+
+    Dropout differs from rank to rank, as their examples do; draws do not.
+    """
+    torch.manual_seed(derive(seed, "dropout", step, *([rank] if rank else [])))
     attentions = (module for module in model.modules() if isinstance(module, Attention))
     for layer, attention in enumerate(attentions, start=1):
         if step == 0 or (attention.redraw and step % attention.redraw == 0):

@@ -1,28 +1,39 @@
-"""What a person sees while a run trains."""
+"""What a training run says of itself while it goes on."""
 
-import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
-from tqdm import tqdm
+
+EVERY = 10  # steps between two looks at the loss, each of which waits for the device
+
+
+@dataclass(frozen=True)
+class Report:
+    """step: done, of `steps`. shown: what a person wants to read, smoothed, by name. validated:
+    whether this step's validation has just ended. left: seconds, None at the start."""
+
+    step: int
+    steps: int
+    shown: dict[str, str] = field(default_factory=dict)
+    validated: bool = False
+    left: float | None = None
 
 
 class Progress(pl.Callback):
-    """One bar with loss, accuracy, step time and time left; off a terminal, a line at each
-    validation."""
+    """Reports loss, accuracy, step time and time left, every ten steps and at each validation."""
 
-    def __init__(self, title: str, steps: int) -> None:
-        self.title, self.steps = title, steps
-        self.bar: tqdm | None = None
+    def __init__(self, steps: int, report: Callable[[Report], None]) -> None:
+        self.steps, self.report = steps, report
         self.shown: dict[str, str] = {}
         self.average: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.started = time.monotonic()
-        self.last = 0, time.perf_counter()
-        layout = "{desc}: {percentage:3.0f}% {bar} {n}/{total} [{elapsed}<{remaining}{postfix}]"
-        self.bar = tqdm(total=self.steps, desc=self.title, bar_format=layout, disable=None)
+        self.started = time.monotonic(), trainer.global_step
+        self.last = trainer.global_step, time.perf_counter()
+        self._send(trainer)
 
     def on_train_batch_end(
         self,
@@ -33,34 +44,27 @@ class Progress(pl.Callback):
         batch_idx: int,
     ) -> None:
         step = trainer.global_step
-        if step % 10 == 0 or step == self.steps:
-            self._smooth("loss", outputs["loss"].item(), "{:.3f}")  # waits for the device
+        if step % EVERY == 0 or step == self.steps:
+            self._smooth("loss", outputs["loss"].item(), "{:.3f}")
             self._smooth("accuracy", 100 * outputs["accuracy"].item(), "{:.1f} %")
             now = time.perf_counter()
             self._smooth("step", 1e3 * (now - self.last[1]) / (step - self.last[0]), "{:.0f} ms")
             self.last = step, now
-        self.bar.set_postfix(self.shown, refresh=False)
-        self.bar.update()
+            self._send(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if self.bar is None:
-            return
-        self.last = trainer.global_step, time.perf_counter()  # no step's time holds a validation
-        self.shown["val"] = f"{100 * trainer.callback_metrics['val.accuracy'].item():.1f} %"
-        if self.bar.disable:
-            elapsed = time.monotonic() - self.started
-            left = elapsed / trainer.global_step * (self.steps - trainer.global_step)
-            shown = ", ".join(f"{name} {value}" for name, value in self.shown.items())
-            print(
-                f"{self.title}: {trainer.global_step}/{self.steps} steps, {shown}, "
-                f"{duration(elapsed)} gone, {duration(left)} left",
-                file=sys.stderr,
-                flush=True,
-            )
+        if trainer.state.fn == "fit":
+            self.last = trainer.global_step, time.perf_counter()  # no step holds a validation
+            self.shown["val"] = f"{100 * module.evaluation.accuracy:.1f} %"
+            self._send(trainer, validated=True)
 
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.bar.close()
-        self.bar = None  # later validations are not the training's
+    def _send(self, trainer: pl.Trainer, validated: bool = False) -> None:
+        if trainer.is_global_zero:
+            began, first = self.started
+            step, left = trainer.global_step, None
+            if step > first:
+                left = (time.monotonic() - began) / (step - first) * (self.steps - step)
+            self.report(Report(step, self.steps, dict(self.shown), validated, left))
 
     def _smooth(self, name: str, value: float, style: str) -> None:
         before = self.average.get(name, value)

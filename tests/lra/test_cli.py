@@ -14,9 +14,9 @@ import torch
 import attention_zoo
 from attention_zoo import UsageError
 from lra.cli import commands, main
-from lra.environment import ROOT
 from lra.protocols import override
 from lra.run import run
+from lra.system.environment import ROOT
 
 from .tiny import PROTOCOL, SETTINGS, config, store
 

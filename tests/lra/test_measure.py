@@ -8,12 +8,12 @@ from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
 
 from attention_zoo import UsageError, build_attention, names
 from attention_zoo.registry import ATTENTIONS
-from lra.environment import ROOT
 from lra.measure import process
 from lra.measure.flops import count_flops, packed_flash, packed_flash_backward
 from lra.measure.memory import cpu_allocator_peak
 from lra.measure.process import measure_apart
 from lra.measure.timing import LEAST, MOST, time_step
+from lra.system.environment import ROOT
 
 from ..contract.cases import OPTIONS
 from .tiny import config
@@ -103,7 +103,7 @@ def test_freed_memory_is_kept_for_the_next_allocation():
     """Page faults of large tensors, in a process of its own: it changes the C library's state."""
     code = """
 import resource, torch
-from lra.allocator import keep_freed_memory
+from lra.system.allocator import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

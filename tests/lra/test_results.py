@@ -6,7 +6,6 @@ import random
 import pytest
 
 from attention_zoo import UsageError
-from lra.environment import Environment
 from lra.measure.timing import Timing
 from lra.measure.variant import Measurement
 from lra.protocols import NYSTROMFORMER, QUICK, override
@@ -20,6 +19,7 @@ from lra.results.record import (
     write_record,
 )
 from lra.results.tables import groups, render, table
+from lra.system.environment import Environment
 from lra.training.module import Evaluation
 
 ENVIRONMENT = Environment(

@@ -11,7 +11,7 @@ import pytest
 from attention_zoo import UsageError
 from lra.data.prepare import prepare, recipe_of
 from lra.data.store import Split, open_store, write_store
-from lra.environment import ROOT
+from lra.system.environment import ROOT
 from lra.tasks import get_task
 from lra.tasks.listops import ListOpsSettings
 

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from attention_zoo import parse_spec
-from lra.data.prepare import prepare
+from lra.data.prepare import find_source, prepare
 from lra.protocols import QUICK, override
 from lra.run_config import RunConfig
 from lra.tasks import get_task
@@ -20,23 +20,20 @@ FOLDER = tempfile.TemporaryDirectory(prefix="lra-gfsa-tests-")  # until the sess
 PROTOCOL, MODIFIED = override(QUICK, SETTINGS)
 
 
+SOURCE = find_source(get_task("listops"), PROTOCOL.task, Path(FOLDER.name))
+
+
 @functools.cache
 def store():
-    return prepare(get_task("listops"), PROTOCOL.task, Path(FOLDER.name), workers=1)
+    return prepare(SOURCE, print, workers=1)
 
 
-def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", settings=()):
+def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", settings=(), **options):
+    """Trains in `directory`, which is made."""
+    directory.mkdir(exist_ok=True)
     protocol, _ = override(PROTOCOL, settings)
-    return train(
-        parse_spec(spec),
-        "listops",
-        protocol,
-        store(),
-        directory,
-        seed=seed,
-        precision=precision,
-        accelerator="cpu",
-    )
+    variant = config(spec, seed, precision=precision, protocol=protocol)
+    return train(variant, store(), directory, options.pop("report", lambda report: None), **options)
 
 
 def config(spec="linear", seed=0, **changes):
@@ -44,6 +41,7 @@ def config(spec="linear", seed=0, **changes):
         "task": "listops",
         "attention": parse_spec(spec),
         "protocol": PROTOCOL,
+        "data": SOURCE.fingerprint,
         "modified": MODIFIED,
         "seed": seed,
         "precision": "32-true",

@@ -1,14 +1,6 @@
 """Random ListOps expressions with the distribution of LRA's own generator (Tay et al. 2021)."""
 
-import multiprocessing
-import os
 import random
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +9,7 @@ from tqdm import tqdm
 from attention_zoo import UsageError
 from lra.seeds import derive
 from lra.tasks.listops.expressions import CLOSE_ID, DIGIT_0, MAX_ID, evaluate
+from lra.tasks.workers import mapper
 
 OPERATOR_PROBABILITY = 0.25
 CHUNK = 250  # accepted expressions that one generator, seeded by the chunk's number, yields
@@ -82,7 +75,7 @@ def distinct_expressions(
     """
     found: dict[bytes, int] = {}
     with (
-        _mapper(workers) as mapped,
+        mapper(workers) as mapped,
         tqdm(total=total, desc="generating ListOps", unit=" expressions", disable=None) as bar,
     ):
         done = 0
@@ -114,33 +107,3 @@ def _too_few(what: str, shape: Shape) -> UsageError:
 
 def _evaluated_chunk(seed: int, shape: Shape, number: int) -> list[tuple[bytes, int]]:
     return [(tokens, evaluate(tokens)) for tokens in chunk(seed, shape, number)]
-
-
-@contextmanager
-def _mapper(workers: int | None) -> Iterator[Callable[..., Iterable]]:
-    """`map` over worker processes, in order; in this process for one worker."""
-    if workers == 1:
-        yield map
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_obey_parent) as executor:
-        try:
-            yield executor.map
-        except BrokenProcessPool as error:
-            raise UsageError(
-                "a process that generated data was killed, probably out of memory; "
-                "`prepare --workers 1` needs least"
-            ) from error
-        finally:
-            executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _obey_parent() -> None:
-    """Leaves Ctrl-C to the parent, and ends when the parent has ended, killed or not."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 PACKAGES = ("torch", "numpy", "pytorch-lightning", "xformers", "triton")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,200 @@
+"""The commands that run things: a grid of runs, a measurement, an evaluation."""
+
+import argparse
+import os
+import sys
+
+import pandas as pd
+import torch
+from tabulate import tabulate
+
+from attention_zoo import UsageError
+from attention_zoo.registry import load_plugin
+from lra.data.prepare import find_source, prepare
+from lra.evaluate import evaluate, find_run
+from lra.failures import RunFailure
+from lra.grid.jobs import Run
+from lra.grid.overview import Overview
+from lra.grid.plan import plan, titles
+from lra.grid.pool import Limits, Pool
+from lra.grid.worker import Job
+from lra.journal import UNFINISHED
+from lra.measure.process import measure_apart
+from lra.results.record import FAILURE, RECORD, read_record
+from lra.results.tables import cost_columns, heading, presented, render
+from lra.run import Place, recorded
+from lra.run_config import RunConfig
+from lra.system import interrupts
+from lra.system.environment import environment
+from lra.system.memory import available_memory
+from lra.tasks import get_task
+from lra.training.checkpoints import newest_checkpoint
+from lra.training.fit import Launch, new_trainer
+
+
+def run_variants(options: argparse.Namespace) -> int:
+    with interrupts.obeyed():
+        configs = configurations(options, options.task, options.seed)
+        place = Place(options.results, options.data_dir)
+        launch = Launch(options.devices, options.strategy, options.tensorboard)
+        new_trainer(configs[0], launch, logger=False)
+        if options.dry_run:
+            print_states(configs, place, options.rerun)
+            return 0
+        jobs = options.jobs or default_jobs(configs[0], options.devices)
+        for config in {config.data: config for config in configs}.values():
+            prepare(find_source(get_task(config.task), config.protocol.task, place.data_dir), say)
+        memory = memory_of_one(options.memory_limit, configs[0].accelerator, jobs)
+        runs = [
+            Run(Job(config, place, launch, rerun=options.rerun, memory=memory), title)
+            for config, title in zip(configs, titles(configs), strict=True)
+        ]
+        Pool(runs, Limits(jobs, options.time_limit, options.devices), Overview(runs, jobs)).run()
+    return report(runs, place)
+
+
+def report(runs: list[Run], place: Place) -> int:
+    """The table of what is on record, then what failed and why."""
+    records = []
+    for run in runs:
+        directory = run.job.config.directory(place.results)
+        path = directory / (RECORD if (directory / RECORD).exists() else FAILURE)
+        if path.exists():
+            try:
+                records.append(read_record(path))
+            except UsageError as error:
+                say(f"skipped: {error}")
+    if records:
+        print(render(records, "github"), end="")
+        say(f"records are in {place.results / 'runs'}, data in {place.data_dir / 'prepared'}")
+    failed = [run for run in runs if run.state not in ("done", "on record")]
+    for run in failed:
+        say(f"{run.title}: {run.state}, {run.reason or 'no reason given'}")
+    if failed:
+        raise RunFailure(
+            f"{len(failed)} of {len(runs)} runs failed; the same command runs them again, from "
+            "their checkpoints where they have some"
+        )
+    return 0
+
+
+def configurations(
+    options: argparse.Namespace, tasks: list[str], seeds: list[int]
+) -> list[RunConfig]:
+    import_plugins(options.plugin)
+    return plan(
+        tasks=tasks,
+        attentions=options.attn,
+        seeds=seeds,
+        protocol=options.protocol,
+        settings=options.set,
+        data_dir=options.data_dir,
+        precision=options.precision,
+        accelerator=options.accelerator,
+        plugins=options.plugin,
+        say=say,
+    )
+
+
+def default_jobs(config: RunConfig, devices: int) -> int:
+    """One for every GPU, or group of GPUs, that a run takes; one on the CPU."""
+    if config.accelerator == "cuda":
+        return max(1, torch.cuda.device_count() // devices)
+    return 1
+
+
+def memory_of_one(asked: int | None, accelerator: str, jobs: int) -> int | None:
+    """Bytes of main memory that a run on the CPU may take; GPUs have limits of their own."""
+    if accelerator != "cpu":
+        return None
+    available = available_memory()
+    return asked or (available and available // jobs)
+
+
+def print_states(configs: list[RunConfig], place: Place, rerun: bool) -> None:
+    rows = []
+    for config, title in zip(configs, titles(configs), strict=True):
+        directory = config.directory(place.results)
+        newest = newest_checkpoint(directory / UNFINISHED, config.identity)
+        if not rerun and recorded(config, place.results):
+            state = "on record"
+        elif newest:
+            state = f"goes on from step {newest[1]['global_step']:,}"
+        elif (directory / FAILURE).exists():
+            failure = read_record(directory / FAILURE)
+            state = f"again, after {failure.kind}"
+        else:
+            state = "to run"
+        rows.append({"run": title, "state": state, "folder": directory.name})
+    print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
+
+
+def measure_variants(options: argparse.Namespace) -> int:
+    failures: list[str] = []
+    groups: dict[str, list[RunConfig]] = {}
+    for config in configurations(options, [options.task], [0]):
+        groups.setdefault(str(config.modified), []).append(config)
+    for configs in groups.values():
+        print_costs(configs, failures)
+    if failures:
+        raise RunFailure("; ".join(failures))
+    return 0
+
+
+def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
+    """A table of variants that differ in their attention alone."""
+    rows = []
+    for config in configs:
+        say(f"measuring {config.attention}")
+        try:
+            measurement = measure_apart(config, memory_of_one(None, config.accelerator, 1))
+        except UsageError as error:
+            failures.append(str(error))
+            continue
+        name, kernels = str(config.attention), ", ".join(measurement.kernels)
+        rows.append({"attention": name, **cost_columns(measurement), "kernel": kernels})
+    if rows:
+        where, protocol = environment(torch.device(config.accelerator)), config.protocol
+        print(presented(pd.DataFrame(rows)))
+        print(f"\n{heading(config.task, protocol, config.modified)}")
+        print(
+            f"Batch {protocol.training.batch}, N = {protocol.task.max_len:,}, {config.precision}; "
+            f"{where.device}, {where.threads} threads, torch {where.versions['torch']}"
+        )
+
+
+def evaluate_run(options: argparse.Namespace) -> int:
+    import_plugins(options.plugin)
+    folder = find_run(options.run, options.results)
+    record, now = evaluate(
+        folder,
+        options.data_dir,
+        options.split,
+        accelerator=options.accelerator,
+        plugins=tuple(options.plugin),
+    )
+    print(
+        f"{record.task} {record.attention} seed {record.seed}, {options.split}: accuracy "
+        f"{100 * now.accuracy:.2f} %, loss {now.loss:.4f}, {now.count:,} examples"
+    )
+    if options.split == "train":
+        return 0
+    then = getattr(record, options.split)
+    if (then.accuracy, then.count) != (now.accuracy, now.count):
+        raise RunFailure(
+            f"the record says {100 * then.accuracy:.2f} % of {then.count:,}, on "
+            f"{record.environment.device} with torch {record.environment.versions['torch']}"
+        )
+    print("the same as on record")
+    return 0
+
+
+def import_plugins(modules: list[str]) -> None:
+    if modules and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for module in modules:
+        load_plugin(module)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

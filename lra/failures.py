@@ -1,0 +1,55 @@
+"""Ways in which a run ends without a result, each a kind that its record names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from attention_zoo import UsageError
+
+
+class RunFailure(UsageError):
+    """A run that cannot go on. kind: one word or two for a table."""
+
+    kind = "error"
+
+
+class NotFinite(RunFailure):
+    """A loss became infinite or no number."""
+
+    kind = "not finite"
+
+
+class OutOfMemory(RunFailure):
+    """An allocation was refused, or the kernel ended the process."""
+
+    kind = "out of memory"
+
+
+# How torch and what it calls say that memory ran out, besides their own exceptions.
+MESSAGES = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "std::bad_alloc",
+    "out of memory",
+    "could not create a memory",
+)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Turns every way of saying that memory ran out into OutOfMemory."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
+            message in str(error) for message in MESSAGES
+        ):
+            raise
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise OutOfMemory(
+            "a smaller --set training.batch may fit, or an attention whose memory grows with N "
+            f"({first:.120})"
+        ) from error

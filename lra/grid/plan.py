@@ -1,0 +1,98 @@
+"""From what was asked for to the runs of a grid, each checked before any is started."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from attention_zoo import UsageError, parse_spec
+from attention_zoo.errors import one_line
+from lra.data.prepare import Source, find_source
+from lra.protocols import Protocol, expand, get_protocol, override
+from lra.run_config import RunConfig, choose_accelerator, require_support
+from lra.tasks import get_task
+from lra.training.fit import build_model
+
+
+def plan(
+    *,
+    tasks: Sequence[str],
+    attentions: Sequence[str],
+    seeds: Sequence[int],
+    protocol: str,
+    settings: Sequence[str],
+    data_dir: Path,
+    precision: str,
+    accelerator: str,
+    plugins: Sequence[str],
+    say: Callable[[str], None],
+) -> list[RunConfig]:
+    """A RunConfig for each combination, in the order in which they are given, none twice.
+
+    Raises UsageError for the first that cannot be run here.
+    """
+    accelerator = choose_accelerator(accelerator)
+    specs = dict.fromkeys(parse_spec(text) for text in attentions)
+    configs = {}
+    for task in dict.fromkeys(tasks):
+        for combination in expand(settings):
+            changed, modified = override(get_protocol(protocol, task), combination)
+            if "training.warmup" in modified and not any("warmup" in text for text in combination):
+                warmup = modified["training.warmup"]
+                say(f"training.warmup is scaled with training.steps, to {warmup}")
+            changed, source = decided(changed, task, data_dir, modified)
+            for seed in dict.fromkeys(seeds):
+                for spec in specs:
+                    config = RunConfig(
+                        task=task,
+                        attention=spec,
+                        protocol=changed,
+                        data=source.fingerprint,
+                        modified=modified,
+                        seed=seed,
+                        precision=precision,
+                        accelerator=accelerator,
+                        plugins=tuple(plugins),
+                    )
+                    if seed == seeds[0]:
+                        require_buildable(config)
+                    configs[config.identity] = config
+    return list(configs.values())
+
+
+def titles(configs: Sequence[RunConfig]) -> list[str]:
+    """What tells the runs of a grid apart."""
+    values: dict[str, set[str]] = {}
+    for config in configs:
+        for key in {key for other in configs for key in other.modified}:
+            values.setdefault(key, set()).add(str(config.modified.get(key)))
+    return [
+        f"{config.task} {config.attention} seed {config.seed}"
+        + "".join(f" {key}={v}" for key, v in config.modified.items() if len(values[key]) > 1)
+        for config in configs
+    ]
+
+
+def decided(
+    protocol: Protocol, task: str, data_dir: Path, modified: dict[str, object]
+) -> tuple[Protocol, Source]:
+    """The protocol with its source of data decided; settings without an effect are refused."""
+    source = find_source(get_task(task), protocol.task, data_dir)
+    if source.settings.source == "official":
+        effective = {"source", "max_length", *source.settings.deciding}
+        for key in modified:
+            section, _, name = key.partition(".")
+            if section == "task" and name not in effective:
+                raise UsageError(
+                    f"--set {key} has no effect on the official files in {data_dir}; add "
+                    "task.source=generated, or leave it out"
+                )
+    return replace(protocol, task=source.settings), source
+
+
+def require_buildable(config: RunConfig) -> None:
+    """Raises UsageError where the variant cannot run here or its model cannot be made."""
+    require_support(config)
+    try:
+        build_model(config.attention, config.protocol, config.task, config.seed)
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise UsageError(f"{config.attention} cannot be built: {one_line(error)}") from error

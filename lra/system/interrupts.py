@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM as a request to stop, obeyed at once or where the work says that it can."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stopped(BaseException):
+    """A signal, whose number it carries, asked this process to end; what it was doing can be taken
+    up again."""
+
+
+_signals: list[int] = []
+_deferred = False
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Within, SIGINT and SIGTERM raise Stopped, outside `deferred()` at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    _signals.clear()
+    for number in before:
+        signal.signal(number, _handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    _signals.append(number)
+    if not _deferred:
+        raise Stopped(number)
+
+
+def requested() -> bool:
+    """Whether to stop; asked by who works within `deferred()`."""
+    return bool(_signals)
+
+
+def insisted() -> bool:
+    """Whether a second signal came: not to wait for anything."""
+    return len(_signals) > 1
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Within, a signal only makes `requested()` true."""
+    global _deferred
+    _deferred = True
+    try:
+        yield
+    finally:
+        _deferred = False
+    if _signals:
+        raise Stopped(_signals[0])

@@ -1,0 +1,131 @@
+"""The ListOps files that LRA distributes: basic_{train,val,test}.tsv."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from attention_zoo import UsageError
+from lra.tasks.listops.expressions import (
+    CLOSE_ID,
+    DIGIT_0,
+    MAX_ID,
+    SM_ID,
+    VOCABULARY,
+    encode,
+    evaluate,
+)
+from lra.tasks.workers import mapper
+
+HEADER = b"Source\tTarget"
+# The archive holds a folder of its own name, whose copy is the one that LRA's users read.
+FOLDERS = (
+    "lra_release/lra_release/listops-1000",
+    "lra_release/listops-1000",
+    "listops-1000",
+    ".",
+)
+CHUNK = 500  # rows that a worker is given at once
+
+Row = tuple[bytes, int]  # token ids, label
+
+
+def official_files(data_dir: Path) -> dict[str, Path]:
+    """The three files, by split, in `data_dir` or the archive's inner folder within it.
+
+    Nothing where there are none; UsageError where a folder holds some of them.
+    """
+    for folder in FOLDERS:
+        files = {
+            split: data_dir / folder / f"basic_{split}.tsv" for split in ("train", "val", "test")
+        }
+        missing = [file for file in files.values() if not file.is_file()]
+        if not missing:
+            return files
+        if len(missing) < len(files):
+            raise UsageError(f"{missing[0]} is missing beside the other official ListOps files")
+    return {}
+
+
+def read_official(file: Path, max_length: int, workers: int | None) -> list[Row]:
+    """Every row of an official file, parsed, and its label checked against our own evaluator.
+
+    Raises UsageError with file, line and what was expected for the first row that is wrong.
+    """
+    with open(file, "rb") as opened:
+        lines = opened.readlines()
+    if not lines or lines[0].rstrip(b"\r\n") != HEADER:
+        raise UsageError(f"{file}:1: expected the header Source<tab>Target")
+    if len(lines) == 1:
+        raise UsageError(
+            f"{file}:2: expected an expression, a tab and its value; there are no rows"
+        )
+    chunks = [tuple(lines[i : i + CHUNK]) for i in range(1, len(lines), CHUNK)]
+    rows: list[Row] = []
+    with (
+        mapper(workers) as mapped,
+        tqdm(total=len(lines) - 1, desc=f"reading {file.name}", unit=" rows", disable=None) as bar,
+    ):
+        for parsed in mapped(parse_rows, chunks):
+            for row in parsed:
+                where = f"{file}:{len(rows) + 2}"
+                if isinstance(row, str):
+                    raise UsageError(f"{where}: {row}")
+                if len(row[0]) >= max_length:
+                    raise UsageError(
+                        f"{where}: the expression has {len(row[0]):,} tokens, expected fewer than "
+                        f"task.max_length={max_length:,}: set it, and model.positions, to more"
+                    )
+                rows.append(row)
+            bar.update(len(rows) - bar.n)
+    return rows
+
+
+def parse_rows(lines: tuple[bytes, ...]) -> list[Row | str]:
+    """Each line as a row, or what was expected of it; nothing after the first that is wrong."""
+    parsed: list[Row | str] = []
+    for line in lines:
+        try:
+            parsed.append(parse_row(line))
+        except UsageError as error:
+            parsed.append(str(error))
+            break
+    return parsed
+
+
+def parse_row(line: bytes) -> Row:
+    """`expression<tab>value` with any line end; UsageError says what was expected."""
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    source, tab, target = line.partition(b"\t")
+    if not tab or len(target) != 1 or not target.isdigit():
+        raise UsageError(f"expected an expression, a tab and a digit, found {line[-20:]!r}")
+    text = source.decode("ascii", "backslashreplace")
+    tokens = encode(text)
+    value = evaluate(tokens)
+    if text != " ".join(t for t in text.split(" ") if t not in ("(", ")")) and text != nest(tokens):
+        raise UsageError("the parentheses are not those of a nest of pairs")
+    if value != int(target):
+        raise UsageError(f"expected the value {value}, found {int(target)}")
+    return tokens, value
+
+
+def nest(tokens: bytes) -> str:
+    """An expression as LRA writes it: a pair of parentheses closes after each argument of an
+    operator and after its `]`."""
+    pieces: list[str] = []
+    operators: list[tuple[int, int]] = []  # place of each open operator, arguments so far
+    for i in tokens:
+        if MAX_ID <= i <= SM_ID:
+            operators.append((len(pieces), 0))
+            pieces.append(VOCABULARY[i])
+            continue
+        if i == CLOSE_ID:
+            place, arguments = operators.pop()
+            pieces[place] = "( " * (arguments + 1) + pieces[place]
+            pieces.append("] )")
+        elif DIGIT_0 <= i < MAX_ID:
+            pieces.append(VOCABULARY[i])
+        if operators:
+            place, arguments = operators[-1]
+            operators[-1] = place, arguments + 1
+            pieces.append(")")
+    return " ".join(pieces)
