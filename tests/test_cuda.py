@@ -4,14 +4,12 @@ import pytest
 import torch
 
 from attention_zoo import UnsupportedError, build_attention, build_layer
-from lra.data.prepare import prepare
 from lra.measure.process import measure_apart
 from lra.run_config import require_support
-from lra.tasks import get_task
 from lra.training.fit import train
 
 from .contract.cases import HEADS, MAX_LEN, WIDTH, attention, every_spec, inputs, padding, real
-from .lra.tiny import config
+from .lra.tiny import config, store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
@@ -80,7 +78,5 @@ def test_a_variant_trains_and_is_measured_on_cuda(tmp_path, name, precision):
     assert set(measured.memory) == {"cuda_allocated_peak", "cuda_reserved_peak"}
     assert 0 < measured.memory["cuda_allocated_peak"] <= measured.memory["cuda_reserved_peak"]
     assert measured.kernels and measured.training_flops > measured.forward_flops > 0
-    store = prepare(get_task("listops"), job.protocol.task, tmp_path, workers=1)
-    given = {"seed": 0, "precision": precision, "accelerator": "cuda"}
-    outcome = train(job.attention, "listops", job.protocol, store, tmp_path, **given)
+    outcome = train(job, store(), tmp_path, lambda report: None)
     assert outcome.test.count == 50

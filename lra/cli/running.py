@@ -68,7 +68,7 @@ def report(runs: list[Run], place: Place) -> int:
         print(render(records, "github"), end="")
         say(f"records are in {place.results / 'runs'}, data in {place.data_dir / 'prepared'}")
     failed = [run for run in runs if run.state not in ("done", "on record")]
-    for run in failed:
+    for run in failed if len(runs) > 1 else ():
         say(f"{run.title}: {run.state}, {run.reason or 'no reason given'}")
     if failed:
         raise RunFailure(

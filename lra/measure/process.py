@@ -41,4 +41,4 @@ def measure_apart(config: RunConfig, memory: int | None = None) -> Measurement:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         reason = lines[-1] if lines and status > 0 else children.death(status)
     failure = OutOfMemory if status in (OUT_OF_MEMORY, -signal.SIGKILL) else RunFailure
-    raise failure(f"measuring {config.attention} failed: {reason}")
+    raise failure(f"measuring {config.attention}: {reason}")

@@ -146,18 +146,20 @@ def caption(records: Sequence[Record | Failure]) -> list[str]:
     first = next((record for record in records if isinstance(record, Record)), records[0])
     protocol, environment = first.protocol, first.environment
     commits = sorted({short(record.environment.commit) for record in records})
-    size = ""
+    data = f"Data: {first.data.source}, fingerprint {first.data.fingerprint}"
+    lines = [heading(first.task, protocol, first.modified)]
     if isinstance(first, Record):
         n = first.test.count
-        size = (
-            f", {n:,} test examples (binomial standard error {50 / n**0.5:.1f} points at most). In "
-            "brackets: rules that read one token or none"
-        )
+        lines += [
+            f"{data}, {n:,} test examples (binomial standard error {50 / n**0.5:.1f} points at "
+            "most). In brackets: rules that read one token or none.",
+            f"Cost: median training step and forward pass, batch {protocol.training.batch}, "
+            f"N = {protocol.task.max_len:,}, {first.precision}; memory of one training step.",
+        ]
+    else:
+        lines += [f"{data}. No run has ended with a result."]
     return [
-        heading(first.task, protocol, first.modified),
-        f"Data: {first.data.source}, fingerprint {first.data.fingerprint}{size}.",
-        f"Cost: median training step and forward pass, batch {protocol.training.batch}, "
-        f"N = {protocol.task.max_len:,}, {first.precision}; memory of one training step.",
+        *lines,
         f"Machine: {environment.device}, {environment.threads} threads, "
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
         f"commit {', '.join(commits)}.",

@@ -12,10 +12,16 @@ from contextlib import contextmanager
 from attention_zoo import UsageError
 
 
+FEW = 8  # pieces of work, which are done before processes have started
+
+
 @contextmanager
-def mapper(workers: int | None) -> Iterator[Callable[..., Iterable]]:
-    """`map` over worker processes, in order; in this process for one worker."""
-    if workers == 1:
+def mapper(workers: int | None, pieces: int) -> Iterator[Callable[..., Iterable]]:
+    """`map` over worker processes, in order; in this process for one worker or few pieces.
+
+    workers: None for one a core.
+    """
+    if workers == 1 or (workers is None and pieces <= FEW):
         yield map
         return
     context = multiprocessing.get_context("spawn")

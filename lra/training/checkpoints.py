@@ -17,11 +17,11 @@ from attention_zoo import UsageError
 from lra.system import interrupts
 from lra.system.files import whole
 from lra.training.curve import Curve
-from lra.training.module import CHECK_EVERY
 
 NEWEST, BEFORE = "newest.state", "before.state"
 MAGIC = b"lra-gfsa state 1\n"
 EVERY = 30.0  # seconds
+AGREE_EVERY = 10  # steps: on several devices it takes a message to save together
 
 
 class SealedFiles(CheckpointIO):
@@ -96,10 +96,11 @@ class Checkpoints(pl.Callback):
         self._started = self._saved = time.monotonic()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if trainer.global_step % trainer.val_check_interval == 0:
-            return  # the validation that comes now is part of this step, and saves
-        if trainer.world_size > 1 and trainer.global_step % CHECK_EVERY:
-            return  # agreeing takes a message
+        step = trainer.global_step
+        if step % trainer.val_check_interval == 0 or step % trainer.log_every_n_steps == 0:
+            return  # this step's validation, or its row in the curve, is still to come
+        if trainer.world_size > 1 and step % AGREE_EVERY != 1:
+            return
         due = interrupts.requested() or time.monotonic() - self._saved >= EVERY
         if trainer.strategy.broadcast(due):
             self._save(trainer)

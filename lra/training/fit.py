@@ -120,12 +120,12 @@ def train(
         else:  # all that was left is to evaluate
             checkpoints.load_state_dict(newest[1]["callbacks"]["Checkpoints"])
             seconds = newest[1]["callbacks"]["Checkpoints"]["seconds"]
+        if trainer.is_global_zero:
+            curve.write(folder / METRICS)
         model.load_state_dict(checkpoints.best.weights)
         handled(trainer.validate, module, held_out["val"], verbose=False)
         val = module.evaluation
         handled(trainer.test, module, held_out["test"], verbose=False)
-    if trainer.is_global_zero:
-        curve.write(folder / METRICS)
     return Outcome(
         best_step=checkpoints.best.step,
         seconds=seconds,

@@ -45,12 +45,14 @@ class Classifier(pl.LightningModule):
         logits = self.model(tokens, keep).float()
         loss = F.cross_entropy(logits, labels)
         accuracy = (logits.detach().argmax(-1) == labels).float().mean()
-        self.log_dict({"train.loss": loss.detach(), "train.accuracy": accuracy})
+        several = self.trainer.world_size > 1
+        self.log_dict({"train.loss": loss.detach(), "train.accuracy": accuracy}, sync_dist=several)
         return {"loss": loss, "accuracy": accuracy}
 
     def on_train_batch_end(self, outputs: dict[str, Tensor], batch: Batch, batch_idx: int) -> None:
         if self.global_step % CHECK_EVERY == 0:
-            require_finite("training", outputs["loss"].item(), self.global_step)
+            loss = self.trainer.strategy.reduce(outputs["loss"].detach(), reduce_op="mean")
+            require_finite("training", loss.item(), self.global_step)
 
     def _start(self) -> None:
         self._sums = [0.0, 0.0, 0.0]  # loss, right answers, examples

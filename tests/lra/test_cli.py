@@ -15,7 +15,6 @@ import attention_zoo
 from attention_zoo import UsageError
 from lra.cli import commands, main
 from lra.protocols import override
-from lra.run import run
 from lra.system.environment import ROOT
 
 from .tiny import PROTOCOL, SETTINGS, config, store

@@ -8,11 +8,11 @@ from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
 
 from attention_zoo import UsageError, build_attention, names
 from attention_zoo.registry import ATTENTIONS
-from lra.measure import process
 from lra.measure.flops import count_flops, packed_flash, packed_flash_backward
 from lra.measure.memory import cpu_allocator_peak
 from lra.measure.process import measure_apart
 from lra.measure.timing import LEAST, MOST, time_step
+from lra.system import children
 from lra.system.environment import ROOT
 
 from ..contract.cases import OPTIONS
@@ -149,11 +149,15 @@ def test_a_variant_is_measured_in_a_process_of_its_own():
         ("import sys; sys.exit('the device is on fire')", "the device is on fire"),
     ],
 )
-def test_a_measurement_that_dies_says_why(monkeypatch, code, message):
-    run = subprocess.run
-    monkeypatch.setattr(
-        process.subprocess, "run", lambda command, **o: run([sys.executable, "-c", code], **o)
-    )
+def test_a_measurement_that_dies_says_why(monkeypatch, tmp_path, code, message):
+    start = children.start
+
+    def dying(module, *arguments, **options):
+        (tmp_path / "dying.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        return start("dying", **options)
+
+    monkeypatch.setattr(children, "start", dying)
     with pytest.raises(UsageError, match=message):
         measure_apart(config())
 

@@ -10,8 +10,11 @@ from lra.measure.timing import Timing
 from lra.measure.variant import Measurement
 from lra.protocols import NYSTROMFORMER, QUICK, override
 from lra.results.record import (
+    SCHEMA,
     Data,
+    Failure,
     FilterWeights,
+    Part,
     Record,
     Training,
     read_record,
@@ -27,9 +30,12 @@ ENVIRONMENT = Environment(
 )
 
 
+PART = Part(0, "a" * 40, "Some CPU", 1, 2, "2.13.0")
+
+
 def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
     given = {
-        "schema": 1,
+        "schema": SCHEMA,
         "identity": f"{attention}{seed}",
         "finished": "2026-01-01T00:00:00+00:00",
         "command": "python run_lra.py",
@@ -43,7 +49,7 @@ def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
         "data": Data("generated", "f" * 16, {"majority class": 0.17, "root operator": 0.362}),
         "val": Evaluation(1.8, 0.31, 2000),
         "test": Evaluation(1.9, accuracy, 2000),
-        "training": Training(3600.0, 4500),
+        "training": Training(3600.0, 4500, "0" * 64, "2026-01-01T00:00:00.000+00:00", [PART]),
         "gfsa": FilterWeights([[]], [[]]),
         "measurement": Measurement(
             batch=32,
@@ -62,6 +68,13 @@ def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
         "environment": ENVIRONMENT,
     }
     return Record(**given | changes)
+
+
+def failure(attention="softmax", seed=0, kind="out of memory", **changes):
+    whole = record(attention, seed)
+    given = {field.name: getattr(whole, field.name, None) for field in dataclasses.fields(Failure)}
+    given |= {"kind": kind, "reason": "it was too large", "data": Data("generated", "f" * 16, {})}
+    return Failure(**given | changes)
 
 
 RUNS = [
@@ -91,7 +104,7 @@ def change(**changes):
     ("damage", "message"),
     [
         (lambda content: [], "value is no object of Record"),
-        (change(schema=99), "schema is 99, not 1"),
+        (change(schema=99), "schema is 99, not 2"),
         (change(extra=1), "unknown key in Record 'extra'"),
         (change(seed="0"), "seed is '0', no <class 'int'>"),
         (change(test={"loss": 1.0, "accuracy": 0.5}), "test lacks count"),

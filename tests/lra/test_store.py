@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attention_zoo import UsageError
-from lra.data.prepare import prepare, recipe_of
+from lra.data.prepare import find_source, prepare
 from lra.data.store import Split, open_store, write_store
 from lra.system.environment import ROOT
 from lra.tasks import get_task
@@ -18,9 +18,13 @@ from lra.tasks.listops import ListOpsSettings
 SETTINGS = ListOpsSettings(train=60, val=20, test=20, min_length=4, max_length=40, max_depth=5)
 
 
+def source(folder, settings=SETTINGS):
+    return find_source(get_task("listops"), settings, folder)
+
+
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    return prepare(get_task("listops"), SETTINGS, tmp_path_factory.mktemp("data"), workers=1)
+    return prepare(source(tmp_path_factory.mktemp("data")), print, workers=1)
 
 
 @pytest.fixture
@@ -46,12 +50,12 @@ def test_round_trip(original):
 
 
 def test_settings_decide_where_data_lie(original):
-    task = get_task("listops")
-    other = ListOpsSettings(**{**vars(SETTINGS), "seed": 1})
+    folder = original.path.parent.parent
+    other = source(folder, ListOpsSettings(**{**vars(SETTINGS), "seed": 1}))
     assert original.path.name == original.fingerprint
-    assert recipe_of(task, other) != original.recipe
+    assert other.recipe != original.recipe and other.path != original.path
     before = sorted(original.path.iterdir())
-    prepare(task, SETTINGS, original.path.parent.parent, workers=2)
+    prepare(source(folder), print, workers=2)
     assert sorted(original.path.iterdir()) == before
 
 
@@ -115,8 +119,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from lra.data.prepare import prepare
-from lra.tasks import get_task
-from tests.lra.test_store import SETTINGS
+from tests.lra.test_store import source
 
 calls, sync = [], os.fsync
 def fsync(file):
@@ -125,7 +128,7 @@ def fsync(file):
         os.kill(os.getpid(), signal.SIGKILL)
     sync(file)
 os.fsync = fsync
-prepare(get_task("listops"), SETTINGS, Path(sys.argv[1]), workers=1)
+prepare(source(Path(sys.argv[1])), print, workers=1)
 """
 
 
@@ -136,8 +139,9 @@ def test_a_preparation_killed_while_it_writes_is_not_taken_for_finished(tmp_path
     assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
     prepared = tmp_path / "prepared"
     assert [path for path in prepared.iterdir() if not path.name.startswith(".")] == []
-    store = prepare(get_task("listops"), SETTINGS, tmp_path, workers=1)
+    store = prepare(source(tmp_path), print, workers=1)
     assert len(store.splits["train"]) == 60
+    assert not list(prepared.glob("*.partial")) and not list(prepared.glob(".*.partial"))
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):

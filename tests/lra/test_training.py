@@ -1,25 +1,19 @@
 import csv
-import io
 import itertools
 import re
-import sys
 
 import pytest
 import torch
 
 from attention_zoo import UsageError, names, parse_spec
 from lra.data.batches import evaluation_batches
-from lra.data.prepare import prepare
+from lra.data.prepare import find_source, prepare
 from lra.protocols import QUICK, override
 from lra.tasks import get_task
 from lra.training.fit import build_model, train
 from lra.training.module import parameter_groups, prepare_step
 
-from .tiny import PROTOCOL, store, tiny_train
-
-
-def weights(directory):
-    return torch.load(directory / "best.ckpt", weights_only=True)["state_dict"]
+from .tiny import PROTOCOL, config, store, tiny_train
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
@@ -28,24 +22,24 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(len(outcomes))
         outcomes.append(tiny_train(tmp_path / name, "performer:features=8+gfsa", seed=seed))
-    a, b, c = (weights(tmp_path / name) for name in "abc")
+    a, b, c = (outcome.weights for outcome in outcomes)
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)
     assert outcomes[0].test == outcomes[1].test
-    assert outcomes[0].learned_weights == outcomes[1].learned_weights
+    assert outcomes[0].learned_gfsa == outcomes[1].learned_gfsa
 
 
 def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
     outcome = tiny_train(tmp_path, settings=["training.learning_rate=0.02"])
     with open(tmp_path / "metrics.csv") as file:
         rows = [row for row in csv.DictReader(file) if row["val.accuracy"]]
-    assert [int(row["step"]) + 1 for row in rows[:3]] == [4, 8, 12]
-    accuracies = [float(row["val.accuracy"]) for row in rows[:3]]
+    assert [int(row["step"]) + 1 for row in rows] == [4, 8, 12]
+    accuracies = [float(row["val.accuracy"]) for row in rows]
     assert outcome.best_step == 4 * (1 + accuracies.index(max(accuracies)))
     assert outcome.val.accuracy == pytest.approx(max(accuracies))
 
     model = build_model(parse_spec("linear+gfsa"), PROTOCOL, "listops", seed=5)
-    model.load_state_dict({k.removeprefix("model."): v for k, v in weights(tmp_path).items()})
+    model.load_state_dict(outcome.weights)
     model.eval()
     right = count = 0
     for tokens, keep, labels in evaluation_batches(store().splits["test"], 7, 32):
@@ -56,8 +50,8 @@ def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
 
 def test_filter_weights_are_reported_by_layer_and_head(tmp_path):
     outcome = tiny_train(tmp_path, "linear+gfsa:layers=2", settings=["training.learning_rate=0.01"])
-    assert outcome.initial_weights == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
-    [[], [learned]] = outcome.learned_weights
+    assert outcome.initial_gfsa == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
+    [[], [learned]] = outcome.learned_gfsa
     assert set(learned) == {"w0", "w1", "wK"}
     assert all(len(heads) == 2 for heads in learned.values())
     assert learned["wK"] != [0, 0]
@@ -69,8 +63,8 @@ def test_bfloat16_works_with_every_attention(tmp_path, name):
         tmp_path, name + "+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
     )
     assert outcome.val.count == 40 and outcome.test.count == 50
-    assert all(value.dtype == torch.float32 for value in weights(tmp_path).values())
-    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+    assert all(value.dtype == torch.float32 for value in outcome.weights.values())
+    assert all(value.isfinite().all() for value in outcome.weights.values())
 
 
 def test_xformers_works_with_bfloat16(tmp_path, xformers_on_cpu):
@@ -78,7 +72,7 @@ def test_xformers_works_with_bfloat16(tmp_path, xformers_on_cpu):
         tmp_path, "xformers+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
     )
     assert outcome.test.count == 50
-    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+    assert all(value.isfinite().all() for value in outcome.weights.values())
 
 
 @pytest.mark.parametrize(
@@ -96,23 +90,16 @@ def test_a_training_loss_that_is_not_finite_stops_the_run(tmp_path):
         tiny_train(tmp_path, settings=settings)
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_progress_shows_loss_accuracy_step_time_and_time_left(tmp_path, monkeypatch, terminal):
-    shown = io.StringIO()
-    shown.isatty = lambda: terminal
-    monkeypatch.setattr(sys, "stderr", shown)
-    tiny_train(tmp_path)
-    text = shown.getvalue().replace("\r", "\n")
-    last = [line for line in text.splitlines() if "12/12" in line][-1]
-    assert last.startswith("listops linear+gfsa seed 0")
-    for pattern in (
-        r"loss[ =]\d\.\d{3}",
-        r"accuracy[ =]\d+\.\d %",
-        r"step[ =]\d+ ms",
-        r"val[ =]\d",
-    ):
-        assert re.search(pattern, last), last
-    assert ("left" in last) != terminal and ("<00:00" in last) == terminal
+def test_a_run_reports_loss_accuracy_step_time_and_time_left(tmp_path):
+    reports = []
+    tiny_train(tmp_path, report=reports.append)
+    assert [report.step for report in reports if report.validated] == [4, 8, 12]
+    assert [report.step for report in reports] == [0, 4, 8, 10, 12, 12]
+    assert reports[0].left is None and reports[-1].left == 0 < reports[1].left
+    patterns = {"loss": r"\d\.\d{3}", "accuracy": r"\d+\.\d %", "step": r"\d+ ms", "val": r"\d.*%"}
+    assert set(reports[-1].shown) == set(patterns)
+    for name, pattern in patterns.items():
+        assert re.fullmatch(pattern, reports[-1].shown[name])
 
 
 def test_quick_ends_clearly_above_the_majority_class(tmp_path):
@@ -120,10 +107,11 @@ def test_quick_ends_clearly_above_the_majority_class(tmp_path):
     protocol, _ = override(
         QUICK, ["training.steps=150", "task.train=5000", "training.eval_every=75"]
     )
-    data = prepare(get_task("listops"), protocol.task, tmp_path, workers=2)
+    data = prepare(find_source(get_task("listops"), protocol.task, tmp_path), print, workers=2)
     for spec in ("linear", "linear+gfsa"):
-        given = {"seed": 0, "precision": "32-true", "accelerator": "cpu"}
-        outcome = train(parse_spec(spec), "listops", protocol, data, tmp_path / spec, **given)
+        (tmp_path / spec).mkdir()
+        variant = config(spec, protocol=protocol, data=data.fingerprint)
+        outcome = train(variant, data, tmp_path / spec, lambda report: None)
         assert outcome.test.accuracy > data.baselines["majority class"] + 0.08
 
 

@@ -75,7 +75,7 @@ def distinct_expressions(
     """
     found: dict[bytes, int] = {}
     with (
-        mapper(workers) as mapped,
+        mapper(workers, -(-total // CHUNK)) as mapped,
         tqdm(total=total, desc="generating ListOps", unit=" expressions", disable=None) as bar,
     ):
         done = 0

@@ -62,7 +62,7 @@ def read_official(file: Path, max_length: int, workers: int | None) -> list[Row]
     chunks = [tuple(lines[i : i + CHUNK]) for i in range(1, len(lines), CHUNK)]
     rows: list[Row] = []
     with (
-        mapper(workers) as mapped,
+        mapper(workers, len(chunks)) as mapped,
         tqdm(total=len(lines) - 1, desc=f"reading {file.name}", unit=" rows", disable=None) as bar,
     ):
         for parsed in mapped(parse_rows, chunks):
