@@ -5,12 +5,14 @@ from pathlib import Path
 import torch
 
 from attention_zoo import UsageError, parse_spec
+from lra.model import build_model
 from lra.results.record import RECORD, Record, read_record
 from lra.run import CHECKPOINT, open_data
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.system.files import sha256_of
-from lra.training.fit import ONE_DEVICE, build_model, evaluation, new_trainer
-from lra.training.module import Classifier, Evaluation
+from lra.training.evaluation import Evaluation
+from lra.training.fit import ONE_DEVICE, evaluation, new_trainer
+from lra.training.module import Classifier
 
 
 def find_run(name: str, results: Path) -> Path:

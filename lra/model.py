@@ -5,7 +5,9 @@ from torch import Tensor, nn
 
 from attention_zoo import Spec, UsageError, build_layer
 from attention_zoo.build import in_layers
-from lra.protocols import ModelSettings
+from lra.protocols import ModelSettings, Protocol
+from lra.seeds import derive
+from lra.tasks import get_task
 
 
 class Block(nn.Module):
@@ -95,3 +97,10 @@ def sinusoidal(N: int, C: int) -> Tensor:  # (N, C)
     """sin(n / 10000^(2i/C)) and its cosine, in turn (Vaswani et al. 2017, §3.5)."""
     angles = torch.arange(N)[:, None] / 10_000 ** (torch.arange(0, C, 2) / C)
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
+
+
+def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder:
+    """The seed's encoder: shared weights are the same for all variants."""
+    torch.manual_seed(derive(seed, "init"))
+    classes = get_task(task).metadata.classes
+    return Encoder(spec, protocol.model, classes=classes, max_len=protocol.task.max_len)

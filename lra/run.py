@@ -88,13 +88,13 @@ def run(
         newest = newest_checkpoint(unfinished, config.identity)
         start = newest[1]["global_step"] if newest else 0
         del newest
+        journal.parts.append(part(config, launch, start))
+        write_journal(unfinished, journal)
         if start:
             teller.say(f"goes on from step {start:,}")
         elif config.accelerator == "cpu":
             time = estimate(config, journal.measurement, store)
             teller.say(f"training takes about {time} on this CPU")
-        journal.parts.append(part(config, launch, start))
-        write_journal(unfinished, journal)
         outcome = train(config, store, unfinished, teller.report, launch)
         record = finish(config, directory, store, journal, outcome)
         accuracy = f"{100 * record.test.accuracy:.1f} %"

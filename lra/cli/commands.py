@@ -6,7 +6,7 @@ import numpy as np
 from tabulate import tabulate
 
 from attention_zoo import UsageError
-from lra.cli.running import say
+from lra.cli.common import say
 from lra.data.prepare import prepare
 from lra.grid.plan import decided
 from lra.protocols import get_protocol, override

@@ -10,7 +10,7 @@ import attention_zoo
 from attention_zoo.errors import unknown
 from attention_zoo.options import Option, describe, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS
-from lra.cli.running import import_plugins
+from lra.cli.common import import_plugins
 from lra.protocols import PROTOCOLS
 from lra.run_config import choose_accelerator
 from lra.tasks import TASKS

@@ -1,6 +1,7 @@
 """From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 128 + a signal."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,14 @@ from lra.failures import RunFailure
 from lra.system.allocator import keep_freed_memory
 from lra.system.interrupts import Stopped
 
+WHERE = {
+    None: ("running", "run_variants"),
+    "list": ("listings", "list_all"),
+    "prepare": ("commands", "prepare_data"),
+    "measure": ("running", "measure_variants"),
+    "evaluate": ("running", "evaluate_run"),
+    "table": ("commands", "print_table"),
+}
 COMMANDS = {
     "list": parsers.list_parser,
     "prepare": parsers.prepare_parser,
@@ -51,18 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _command(name: str | None) -> Callable[[argparse.Namespace], int]:
-    # Lightning and pandas take seconds to import: `--help` and a mistyped line do not wait for it.
-    from lra.cli import commands, listings, running
-
+    # Lightning takes seconds to import: `--help`, a mistyped line and `list` do not wait for it.
+    module, function = WHERE[name]
     keep_freed_memory()
-    return {
-        None: running.run_variants,
-        "list": listings.list_all,
-        "prepare": commands.prepare_data,
-        "measure": running.measure_variants,
-        "evaluate": running.evaluate_run,
-        "table": commands.print_table,
-    }[name]
+    return getattr(importlib.import_module(f"lra.cli.{module}"), function)
 
 
 def _fail(line: str, status: int) -> int:

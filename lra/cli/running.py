@@ -1,15 +1,13 @@
 """The commands that run things: a grid of runs, a measurement, an evaluation."""
 
 import argparse
-import os
-import sys
 
 import pandas as pd
 import torch
 from tabulate import tabulate
 
 from attention_zoo import UsageError
-from attention_zoo.registry import load_plugin
+from lra.cli.common import import_plugins, say
 from lra.data.prepare import find_source, prepare
 from lra.evaluate import evaluate, find_run
 from lra.failures import RunFailure
@@ -187,14 +185,3 @@ def evaluate_run(options: argparse.Namespace) -> int:
         )
     print("the same as on record")
     return 0
-
-
-def import_plugins(modules: list[str]) -> None:
-    if modules and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for module in modules:
-        load_plugin(module)
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -34,8 +34,9 @@ class Overview:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for bar in (*self.bars.values(), *([self.summary] if self.summary else [])):
-            bar.close()
+        for bar in (*self.bars.values(), self.summary):
+            if bar is not None:
+                bar.close()
 
     def say(self, line: str, run: Run | None = None) -> None:
         """A line above the bars; the same one twice in a row is said once."""

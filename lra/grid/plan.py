@@ -7,10 +7,10 @@ from pathlib import Path
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import one_line
 from lra.data.prepare import Source, find_source
+from lra.model import build_model
 from lra.protocols import Protocol, expand, get_protocol, override
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.tasks import get_task
-from lra.training.fit import build_model
 
 
 def plan(

@@ -10,12 +10,11 @@ from attention_zoo import Spec, parse_spec
 from lra.measure.flops import count_flops
 from lra.measure.memory import cpu_allocator_peak, cuda_peaks, process_rss_peak
 from lra.measure.timing import Timing, time_step
-from lra.model import Encoder
+from lra.model import Encoder, build_model
 from lra.protocols import Protocol
 from lra.seeds import generator
 from lra.tasks import get_task
-from lra.training.fit import build_model
-from lra.training.module import parameter_groups
+from lra.training.optimizer import parameter_groups
 
 TRAINING_BUDGET, FORWARD_BUDGET = 20.0, 10.0  # seconds
 

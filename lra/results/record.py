@@ -12,7 +12,7 @@ from lra.measure.variant import Measurement
 from lra.protocols import Protocol
 from lra.system.environment import Environment
 from lra.system.files import write_json
-from lra.training.module import Evaluation
+from lra.training.evaluation import Evaluation
 from lra.typed import load
 
 SCHEMA = 2

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 from attention_zoo import UsageError
 
-
 FEW = 8  # pieces of work, which are done before processes have started
 
 

@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from attention_zoo import Spec, UsageError
+from attention_zoo import UsageError
 from gfsa import GraphFilter
 from lra.data.batches import Stream, evaluation_batches, training_batches
 from lra.data.store import Store
-from lra.model import Encoder
+from lra.model import Encoder, build_model
 from lra.protocols import Protocol
 from lra.run_config import RunConfig
-from lra.seeds import derive
 from lra.system import interrupts
-from lra.tasks import get_task
 from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
 from lra.training.curve import Curve
-from lra.training.module import Classifier, Evaluation
+from lra.training.evaluation import Evaluation
+from lra.training.module import Classifier
 from lra.training.progress import Progress, Report
 
 METRICS = "metrics.csv"
@@ -59,13 +57,6 @@ class Outcome:
     test: Evaluation
     initial_gfsa: list[list[dict[str, list[float]]]]
     learned_gfsa: list[list[dict[str, list[float]]]]
-
-
-def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder:
-    """The seed's encoder: shared weights are the same for all variants."""
-    torch.manual_seed(derive(seed, "init"))
-    classes = get_task(task).metadata.classes
-    return Encoder(spec, protocol.model, classes=classes, max_len=protocol.task.max_len)
 
 
 def train(

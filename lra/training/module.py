@@ -1,32 +1,22 @@
 """The LightningModule: losses, optimiser and what is a function of the step."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from attention_zoo import Attention, Filter
+from attention_zoo import Attention
 from lra.data.batches import Batch
 from lra.failures import NotFinite
 from lra.protocols import TrainingSettings
 from lra.seeds import derive, generator
+from lra.training.evaluation import Evaluation
+from lra.training.optimizer import parameter_groups, schedule
 
 CHECK_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Mean cross-entropy (nats) and accuracy (0–1) over `count` examples, each counted once."""
-
-    loss: float
-    accuracy: float
-    count: int
 
 
 class Classifier(pl.LightningModule):
@@ -99,18 +89,6 @@ class Classifier(pl.LightningModule):
         }
 
 
-def schedule(optimizer: Optimizer, settings: TrainingSettings) -> LRScheduler:
-    if settings.schedule == "rsqrt":
-        return LambdaLR(optimizer, settings.rsqrt_rate)
-    return OneCycleLR(
-        optimizer,
-        max_lr=settings.learning_rate,
-        total_steps=settings.steps,
-        pct_start=settings.warmup / settings.steps,
-        anneal_strategy="linear",
-    )
-
-
 def require_finite(which: str, loss: float, step: int) -> None:
     if not math.isfinite(loss):
         raise NotFinite(
@@ -129,15 +107,3 @@ def prepare_step(model: nn.Module, seed: int, step: int, rank: int = 0) -> None:
     for layer, attention in enumerate(attentions, start=1):
         if step == 0 or (attention.redraw and step % attention.redraw == 0):
             attention.resample(generator(seed, "draw", layer, step))
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Learned parameters, those of filters without weight decay."""
-    filters = [module for module in model.modules() if isinstance(module, Filter)]
-    free = {id(parameter) for module in filters for parameter in module.parameters()}
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in learned if id(p) not in free], "weight_decay": weight_decay},
-        {"params": [p for p in learned if id(p) in free], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from attention_zoo import UsageError, names, parse_spec
+from lra.model import build_model
 from lra.protocols import NYSTROMFORMER, QUICK, ModelSettings, Protocol, get_protocol, override
 from lra.tasks import get_task
-from lra.training.fit import build_model
 from lra.training.module import Classifier
 from lra.typed import load
 

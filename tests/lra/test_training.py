@@ -8,10 +8,12 @@ import torch
 from attention_zoo import UsageError, names, parse_spec
 from lra.data.batches import evaluation_batches
 from lra.data.prepare import find_source, prepare
+from lra.model import build_model
 from lra.protocols import QUICK, override
 from lra.tasks import get_task
-from lra.training.fit import build_model, train
-from lra.training.module import parameter_groups, prepare_step
+from lra.training.fit import train
+from lra.training.module import prepare_step
+from lra.training.optimizer import parameter_groups
 
 from .tiny import PROTOCOL, config, store, tiny_train
 

@@ -11,6 +11,7 @@ from lra.tasks.listops.expressions import (
     MAX_ID,
     SM_ID,
     VOCABULARY,
+    decode,
     encode,
     evaluate,
 )
@@ -101,7 +102,7 @@ def parse_row(line: bytes) -> Row:
     text = source.decode("ascii", "backslashreplace")
     tokens = encode(text)
     value = evaluate(tokens)
-    if text != " ".join(t for t in text.split(" ") if t not in ("(", ")")) and text != nest(tokens):
+    if text not in (decode(tokens), nest(tokens)):
         raise UsageError("the parentheses are not those of a nest of pairs")
     if value != int(target):
         raise UsageError(f"expected the value {value}, found {int(target)}")

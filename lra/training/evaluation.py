@@ -1,0 +1,12 @@
+"""What an evaluation gives."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean cross-entropy (nats) and accuracy (0–1) over `count` examples, each counted once."""
+
+    loss: float
+    accuracy: float
+    count: int
