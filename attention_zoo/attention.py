@@ -66,11 +66,15 @@ class Attention(nn.Module, ABC):
         if keep is not None and (keep.shape != (B, N) or keep.dtype != torch.bool):
             raise UsageError(f"keep must be a bool tensor of shape {(B, N)}, True for real tokens")
         q, k = zero_pads(q, keep), zero_pads(k, keep)
-        if not self.needs_input:
-            return self.operator(q, k, keep)
-        if x is None:
+        if self.needs_input and x is None:
             raise UsageError(f"{type(self).__name__} needs the layer's input x besides q and k")
-        return self.operator(q, k, keep, x)
+        operator = self.operator(q, k, keep, *([x] if self.needs_input else []))
+        if not isinstance(operator, AttentionOperator):
+            raise UsageError(
+                f"{type(self).__name__}.operator returned a {type(operator).__name__}, no "
+                "operator: make a DenseOperator, a FactoredOperator or a KernelOperator"
+            )
+        return operator
 
     @abstractmethod
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:

@@ -107,7 +107,7 @@ def load_plugin(module: str, load: Callable[[], Any] | None = None) -> None:
     """Imports a module that registers attentions or filters; one clear error where it cannot."""
     try:
         load() if load else importlib.import_module(module)
-    except Exception as error:  # whatever a stranger's module raises is the answer to give
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does is the answer
         raise UsageError(
             f"plugin {module!r} does not import: {type(error).__name__}: {one_line(error)}"
         ) from error

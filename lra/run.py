@@ -245,7 +245,10 @@ def command(config: RunConfig) -> str:
     words = ["python", "run_lra.py", "--task", config.task, "--attn", str(config.attention)]
     words += ["--protocol", config.protocol.name, "--seed", str(config.seed)]
     words += ["--precision", config.precision, "--accelerator", config.accelerator]
-    for key, value in config.modified.items():
+    modified = dict(config.modified)
+    if config.protocol.task.source == "official":
+        modified["task.source"] = "official"  # fails where the files are not, draws nothing
+    for key, value in modified.items():
         words += ["--set", f"{key}={spell(value)}"]
     for plugin in config.plugins:
         words += ["--plugin", plugin]

@@ -110,21 +110,31 @@ def memory_of_one(asked: int | None, accelerator: str, jobs: int) -> int | None:
 
 
 def print_states(configs: list[RunConfig], place: Place, rerun: bool) -> None:
-    rows = []
-    for config, title in zip(configs, titles(configs), strict=True):
-        directory = config.directory(place.results)
-        newest = newest_checkpoint(directory / UNFINISHED, config.identity)
-        if not rerun and recorded(config, place.results):
-            state = "on record"
-        elif newest:
-            state = f"goes on from step {newest[1]['global_step']:,}"
-        elif (directory / FAILURE).exists():
-            failure = read_record(directory / FAILURE)
-            state = f"again, after {failure.kind}"
-        else:
-            state = "to run"
-        rows.append({"run": title, "state": state, "folder": directory.name})
+    rows = [
+        {
+            "run": title,
+            "state": state_of(config, place, rerun),
+            "folder": config.directory(place.results).name,
+        }
+        for config, title in zip(configs, titles(configs), strict=True)
+    ]
     print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
+
+
+def state_of(config: RunConfig, place: Place, rerun: bool) -> str:
+    """What the command would do with a run, from what lies in its folder."""
+    directory = config.directory(place.results)
+    try:
+        if not rerun and recorded(config, place.results):
+            return "on record"
+        newest = newest_checkpoint(directory / UNFINISHED, config.identity)
+        if newest:
+            return f"goes on from step {newest[1]['global_step']:,}"
+        if (directory / FAILURE).exists():
+            return f"again, after: {read_record(directory / FAILURE).kind}"
+    except UsageError as error:
+        return f"damaged: {error}"
+    return "to run"
 
 
 def measure_variants(options: argparse.Namespace) -> int:

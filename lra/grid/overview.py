@@ -48,7 +48,7 @@ class Overview:
 
     def progress(self, run: Run) -> None:
         report = run.report
-        left = "" if report.left is None else f"{duration(report.left)} left"
+        left = "" if report.left is None else duration(report.left)
         if self.terminal:
             bar = self.bars.get(run)
             if bar is None:
@@ -61,7 +61,7 @@ class Overview:
             self.refresh()
         elif report.validated:
             shown = ", ".join(f"{name} {value}" for name, value in report.shown.items())
-            self.say(f"{report.step}/{report.steps} steps, {shown}, {left}", run)
+            self.say(f"{report.step}/{report.steps} steps, {shown}, {left} left", run)
 
     def ended(self, run: Run) -> None:
         if run in self.bars:

@@ -86,6 +86,7 @@ def decided(
                     f"--set {key} has no effect on the official files in {data_dir}; add "
                     "task.source=generated, or leave it out"
                 )
+    modified.pop("task.source", None)  # the data say where they are from
     return replace(protocol, task=source.settings), source
 
 

@@ -56,7 +56,8 @@ class Pool:
             while waiting and len(running) < jobs and not interrupts.requested():
                 run = next((run for run in waiting if not self._busy(run)), None)
                 if run is None:
-                    self.overview.say("waiting for runs that another process has")
+                    folder = waiting[0].job.config.directory(waiting[0].job.place.results)
+                    self.overview.say(f"waiting for another process, which has {folder}")
                     break
                 waiting.remove(run)
                 if self._finished_elsewhere(run):

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import attention_zoo
+from attention_zoo.registry import ATTENTIONS
 from lra.cli import main
 from lra.protocols import override
 from lra.system.environment import ROOT
@@ -106,6 +107,54 @@ def test_the_readmes_attention_trains_is_measured_and_stands_in_the_table(tmp_pa
     assert "| mine:temperature=3.0+gfsa" in table.stdout
     check = [sys.executable, "-c", PARITY]
     subprocess.run(check, cwd=tmp_path, env=WITH_CHECKOUT, check=True)
+
+
+def forget_afterwards(monkeypatch):
+    """What a plugin registers, and where it was found, is this test's alone."""
+    monkeypatch.setattr(ATTENTIONS, "entries", dict(ATTENTIONS.entries))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import nonsense", "does not import: ModuleNotFoundError: No module named 'nonsense'"),
+        ("raise SystemExit(3)", "does not import: SystemExit: 3"),
+        ("def broken(:", "does not import: SyntaxError"),
+        (
+            "from attention_zoo import Attention, register_attention\n"
+            "@register_attention('linear')\nclass Taken(Attention): pass",
+            "'linear' is already registered by attention_zoo.attentions.linear",
+        ),
+        (
+            "from attention_zoo import register_attention\n"
+            "@register_attention('mine')\ndef mine(q, k): pass",
+            "'mine' must be a subclass of Attention",
+        ),
+    ],
+)
+def test_a_plugin_that_is_none_gives_one_line(capsys, monkeypatch, tmp_path, code, message):
+    name = f"plugin_{abs(hash(code))}"
+    (tmp_path / f"{name}.py").write_text(code)
+    forget_afterwards(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert main(["--task", "listops", "--attn", "linear", "--plugin", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and message in err
+
+
+def test_an_attention_that_returns_no_operator_gives_one_line(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = code.replace('"mine"', '"hers"').replace(
+        "return FactoredOperator(left, (keys - log_s).exp().mT, keep)", "return left"
+    )
+    (tmp_path / "hers.py").write_text(code)
+    forget_afterwards(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert main(["measure", *TINY, "--attn", "hers", "--plugin", "hers"]) == 1
+    err = capsys.readouterr().err
+    assert "measuring hers: Mine.operator returned a Tensor, no operator" in err
+    assert "Traceback" not in err
 
 
 @pytest.mark.parametrize(

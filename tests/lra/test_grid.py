@@ -277,7 +277,7 @@ def test_the_overview_shows_progress_states_and_time_left(monkeypatch, terminal)
         overview.ended(runs[1])
         assert overview.counts() == "4 runs: 2 done, 1 waiting, 1 failed; about 90 s left"
     text = shown.getvalue()
-    for part in ("second", "loss", "1.234", "val", "30.0 %", "40 s left", "second: done"):
+    for part in ("second", "loss", "1.234", "val", "30.0 %", "40 s", "second: done"):
         assert part in text
     assert ("50/100" in text) and ("steps" in text) != terminal
     assert "4 runs: 2 done" in text

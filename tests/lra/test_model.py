@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,14 +10,16 @@ from lra.protocols import ModelSettings
 SETTINGS = ModelSettings(dim=16, ffn=32, head=16, positions=64)
 
 
-def encoder(spec):
+def encoder(spec, **settings):
     torch.manual_seed(0)
-    return Encoder(parse_spec(spec), SETTINGS, classes=10, max_len=64).double().eval()
+    given = replace(SETTINGS, **settings)
+    return Encoder(parse_spec(spec), given, classes=10, max_len=63).double().eval()
 
 
+@pytest.mark.parametrize("pooling", ["mean", "padded_mean", "cls"])
 @pytest.mark.parametrize("spec", ["softmax", "linear+gfsa", "performer+gfsa"])
-def test_padding_changes_nothing_and_pooling_is_over_true_lengths(spec):
-    model, tokens = encoder(spec), torch.randint(1, 16, (3, 40))
+def test_padding_changes_nothing_and_pooling_is_over_true_lengths(spec, pooling):
+    model, tokens = encoder(spec, pooling=pooling), torch.randint(1, 16, (3, 40))
     lengths = torch.tensor([40, 17, 1])
     keep = torch.arange(40) < lengths[:, None]
     together = model(tokens, keep)
@@ -25,6 +29,42 @@ def test_padding_changes_nothing_and_pooling_is_over_true_lengths(spec):
     further = torch.nn.functional.pad(tokens, (0, 20), value=9)
     keep = torch.nn.functional.pad(keep, (0, 20))
     torch.testing.assert_close(model(further, keep), together)
+
+
+def pooled(model, x, keep):
+    """What the head gets of the last norm's output (B, N, C), an example at a time."""
+    rows = []
+    for row, kept in zip(x, keep, strict=True):
+        total = row[kept].sum(0)
+        divisor = {"mean": kept.sum(), "padded_mean": 64}.get(model.pooling)
+        rows.append(row[0] if divisor is None else total / divisor)
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "padded_mean", "cls"])
+@pytest.mark.parametrize("encoding", ["learned", "sinusoidal"])
+def test_the_options_are_what_they_say(pooling, encoding):
+    """The model, written out with its own parts."""
+    model = encoder("softmax", pooling=pooling, encoding=encoding, bias=False)
+    tokens, keep = torch.randint(1, 16, (2, 30)), torch.arange(30) < torch.tensor([[30], [11]])
+    expected, x = keep, model.tokens(tokens)
+    if pooling == "cls":
+        assert not model.cls.any()
+        torch.nn.init.normal_(model.cls)
+        x = torch.cat([model.cls.expand(2, 1, 16), x], 1)
+        expected = torch.cat([torch.ones(2, 1, dtype=torch.bool), keep], 1)
+    if encoding == "sinusoidal":
+        n, i = torch.arange(x.shape[1])[:, None], torch.arange(8)
+        angles = n / 10_000 ** (2 * i / 16)
+        torch.testing.assert_close(model.positions[: len(n), 0::2], angles.sin().double())
+        torch.testing.assert_close(model.positions[: len(n), 1::2], angles.cos().double())
+        assert "positions" not in model.state_dict()
+    x = x + model.positions[: x.shape[1]]
+    for block in model.blocks:
+        x = block(x, expected)
+        assert block.attention.qkv.bias is None and block.attention.out.bias is None
+    logits = model.head(pooled(model, model.norm(x), expected))
+    torch.testing.assert_close(model(tokens, keep), logits)
 
 
 def test_shared_weights_start_the_same_for_all_variants():

@@ -1,6 +1,7 @@
 """LRA's own ListOps files: read as they are, every row checked, never written to."""
 
 import hashlib
+import json
 import os
 import stat
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
+from lra.cli import main
 from lra.data.prepare import find_source, prepare
 from lra.tasks import get_task
 from lra.tasks.listops import ListOpsSettings
@@ -195,6 +197,30 @@ def test_a_damaged_row_is_refused_or_still_true(data):
         return
     expression = line.rstrip(b"\r\n").split(b"\t")[0].decode()
     assert encode(expression) == tokens and evaluate(tokens) == label == int(line.rstrip()[-1:])
+
+
+SMALL = ["task.max_length=32", "model.dim=16", "model.positions=32"]
+SMALL += ["training.steps=4", "training.warmup=2", "training.batch=8", "training.eval_every=4"]
+
+
+def test_records_and_tables_say_official(tmp_path, capsys):
+    data, results = str(write_official(tmp_path / "data")), str(tmp_path / "results")
+    words = ["--task", "listops", "--attn", "linear", "--protocol", "quick"]
+    words += ["--data-dir", data, "--results", results]
+    assert main([*words, "--set", *SMALL, "task.source=official"]) == 0
+    out = capsys.readouterr().out
+    assert "Data: official, fingerprint " in out and "7 test examples" in out
+    (path,) = (tmp_path / "results").glob("runs/*/record.json")
+    record = json.loads(path.read_text())
+    assert record["data"]["source"] == "official" and record["test"]["count"] == 7
+    assert "task.source=official" in record["command"]
+    assert "task.source" not in record["modified"]
+    assert main([*words, "--set", *SMALL, "task.source=official", "task.seed=1"]) == 2
+    assert "task.seed has no effect on the official files" in capsys.readouterr().err
+    assert main(["evaluate", path.parent.name, "--data-dir", data, "--results", results]) == 0
+    (tmp_path / "data" / "basic_test.tsv").write_text("Source\tTarget\n7\t7\n")
+    assert main(["evaluate", path.parent.name, "--data-dir", data, "--results", results]) == 2
+    assert "are not those that this run began with" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -5,7 +5,17 @@ import torch
 
 from attention_zoo import UsageError, names, parse_spec
 from lra.model import build_model
-from lra.protocols import NYSTROMFORMER, QUICK, ModelSettings, Protocol, get_protocol, override
+from lra.protocols import (
+    GOOGLE,
+    NYSTROMFORMER,
+    PROTOCOLS,
+    QUICK,
+    SKYFORMER,
+    ModelSettings,
+    Protocol,
+    get_protocol,
+    override,
+)
 from lra.tasks import get_task
 from lra.training.module import Classifier
 from lra.typed import load
@@ -26,6 +36,80 @@ def test_variants_differ_by_the_filters_scalars_alone(name):
     assert parameters(name) == 209_802
     assert parameters(name + "+gfsa") == 209_802 + 3 * layers * heads
     assert parameters(name + "+gfsa:layers=even") == 209_802 + 3 * heads
+
+
+@pytest.mark.parametrize(
+    ("protocol", "settings", "size"),
+    [
+        (SKYFORMER, [], 209_802),
+        (GOOGLE, [], 8_948_746),  # the released configuration
+        (GOOGLE, ["model.layers=6", "model.ffn=2048", "model.head=2048"], 19_983_370),  # the paper
+    ],
+)
+def test_other_protocols_have_their_published_sizes(protocol, settings, size):
+    changed, _ = override(protocol, settings)
+    assert parameters("softmax", changed) == size
+    assert (
+        parameters("linear+gfsa", changed) == size + 3 * changed.model.layers * changed.model.heads
+    )
+
+
+def test_skyformer_differs_from_nystromformer_in_its_training_alone():
+    assert (SKYFORMER.task, SKYFORMER.model) == (NYSTROMFORMER.task, NYSTROMFORMER.model)
+    training = SKYFORMER.training
+    assert (training.steps, training.batch, training.warmup, training.eval_every) == (
+        50_000,
+        32,
+        1_000,
+        500,
+    )
+    assert (training.learning_rate, training.clip_value, training.epsilon) == (1e-4, 1.0, 1e-6)
+
+
+def test_google_numbers():
+    model, training = GOOGLE.model, GOOGLE.training
+    assert (model.layers, model.heads, model.dim, model.ffn, model.head) == (4, 8, 512, 1024, 1024)
+    assert (model.encoding, model.pooling, model.bias, model.token_std) == (
+        "sinusoidal",
+        "cls",
+        False,
+        1.0,
+    )
+    assert (model.dropout, model.vocabulary, GOOGLE.task.max_len) == (0.1, 17, 2_000)
+    assert (training.steps, training.batch, training.warmup, training.eval_every) == (
+        5_000,
+        32,
+        1_000,
+        50,
+    )
+    assert (training.beta1, training.beta2, training.epsilon) == (0.9, 0.98, 1e-9)
+    assert (training.weight_decay, training.clip_value) == (0.1, None)
+
+
+def test_googles_schedule_is_an_inverse_square_root():
+    """factor · min(1, step/warm-up) / √max(step, warm-up), at its peak 0.05/√1000."""
+    module = Classifier(torch.nn.Linear(1, 1), GOOGLE.training, seed=0)
+    configured = module.configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]["scheduler"]
+    assert optimizer.param_groups[0]["betas"] == (0.9, 0.98)
+    rates = []
+    for _ in range(5_000):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates[0] == 0 and rates[500] == pytest.approx(0.05 * 0.5 / 1000**0.5)
+    assert max(rates) == rates[1_000] == pytest.approx(1.58e-3, rel=1e-3)
+    assert rates[4_000] == pytest.approx(0.05 / 4_000**0.5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
+def test_what_restores_the_source_can_be_typed_and_marks_the_record(protocol):
+    for deviation in protocol.deviations:
+        if deviation.restore:
+            option, *assignments = deviation.restore.split()
+            assert option == "--set"
+            changed, modified = override(protocol, assignments)
+            assert changed != protocol and set(modified) == {a.split("=")[0] for a in assignments}
 
 
 def test_nystromformer_numbers():
@@ -89,6 +173,12 @@ def test_overrides_are_typed_and_mark_what_differs():
         ("model.vocabulary=4", "model.vocabulary must be"),
         ("task.max_length=9000", "set model.positions too"),
         ("task.min_length=9000", "min_length < max_length"),
+        ("model.pooling=max", "mean|padded_mean|cls"),
+        ("model.pooling=padded_mean,cls", "mean|padded_mean|cls"),
+        ("model.token_std=0", "must be more than 0"),
+        ("training.clip_value=0", "more than 0, or none"),
+        ("training.beta2=1", r"in \[0, 1\)"),
+        ("task.brackets=some", "keep|drop"),
         ("name.x=1", "unknown protocol section"),
     ],
 )

@@ -157,6 +157,41 @@ def test_a_table_as_people_read_it():
     assert "Some CPU, 2 threads, torch 2.13.0, Python 3.11.7; commit aaaaaaaaaaaa." in text
 
 
+def test_failures_are_rows_and_enter_no_figure():
+    failures = [failure("softmax", 0), failure("softmax", 1), failure("linear", 3, "time limit")]
+    assert len(groups([*RUNS, *failures])) == 1
+    frame = table([*failures, *RUNS]).set_index("attention")
+    assert frame.loc["softmax", "failed"] == "2 out of memory" and frame.loc["softmax", "n"] == 0
+    assert frame.loc["linear", "failed"] == "1 time limit" and frame.loc["linear", "n"] == 3
+    assert frame.loc["linear", "accuracy"] == pytest.approx(37.0)
+    text = render([*RUNS, *failures], "github")
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line}
+    cells = [cell.strip() for cell in rows["softmax"].split("|")[1:-1]]
+    assert cells[:5] == ["softmax", "0", "2 out of memory", "–", "–"]
+    assert "failed" not in render(RUNS, "github")
+    alone = render(failures, "github")
+    assert "2 out of memory" in alone and "No run has ended with a result." in alone
+    assert "time limit" in render(failures, "csv")
+
+
+def test_failures_survive_a_round_trip(tmp_path):
+    write_record(tmp_path, failure())
+    assert read_record(tmp_path / "failure.json") == failure()
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    write_record(tmp_path / "runs" / "a", failure("linear"))
+    assert list(read_records(tmp_path)) == [failure("linear")]
+    write_record(tmp_path / "runs" / "a", RUNS[0])
+    assert list(read_records(tmp_path)) == [RUNS[0]]
+
+
+def test_official_and_generated_data_never_share_a_table():
+    official = [record(data=Data("official", "a" * 16, {"majority class": 0.17}))]
+    text = render([*RUNS, *official], "github")
+    assert text.count("test accuracy %") == 2
+    assert "Data: official, fingerprint aaaa" in text and "Data: generated, finger" in text
+    assert {row["source"] for row in csv.DictReader(render([*RUNS, *official], "csv").splitlines())}
+
+
 def test_the_order_of_records_changes_nothing():
     shuffled = random.Random(0).sample(RUNS, len(RUNS))
     assert render(shuffled, "github") == render(RUNS, "github")

@@ -160,7 +160,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     while any(_runs(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(_runs(worker) for worker in workers)
-    assert not list(tmp_path.glob("prepared/*"))
+    assert not list(tmp_path.glob("prepared/[!.]*"))
 
 
 def _runs(pid):

@@ -50,6 +50,31 @@ def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
     assert (outcome.test.accuracy, outcome.test.count) == (right / count, 50)
 
 
+def test_the_last_weights_are_tested_where_they_are_selected(tmp_path):
+    settings = ["training.learning_rate=0.02", "training.select=last"]
+    last = tiny_train(tmp_path / "last", settings=settings)
+    best = tiny_train(tmp_path / "best", settings=settings[:1])
+    assert last.best_step == 12 and best.best_step < 12
+
+
+def test_evaluations_can_leave_out_what_fills_no_batch(tmp_path):
+    outcome = tiny_train(tmp_path, settings=["training.drop_last=true"])
+    assert (outcome.val.count, outcome.test.count) == (40, 48)  # of 40 and 50, by 8
+
+
+def test_gradients_are_clipped_by_value(tmp_path, monkeypatch):
+    clipped, clip = [], torch.nn.utils.clip_grad_value_
+
+    def watched(parameters, clip_value):
+        parameters = list(parameters)
+        clip(parameters, clip_value)
+        clipped.append(max(p.grad.abs().max().item() for p in parameters if p.grad is not None))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_value_", watched)
+    tiny_train(tmp_path, settings=["training.clip_value=0.001"])
+    assert len(clipped) == 12 and max(clipped) == pytest.approx(0.001)
+
+
 def test_filter_weights_are_reported_by_layer_and_head(tmp_path):
     outcome = tiny_train(tmp_path, "linear+gfsa:layers=2", settings=["training.learning_rate=0.01"])
     assert outcome.initial_gfsa == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
