@@ -7,7 +7,7 @@ import pytest
 
 from attention_zoo import parse_spec
 from lra.cli import parsers
-from lra.protocols import get_protocol, override
+from lra.protocols import expand, get_protocol, override
 from lra.results.record import read_records
 from lra.results.tables import render
 from lra.system.environment import ROOT
@@ -27,7 +27,9 @@ def test_the_demos_table_is_made_from_the_records_beside_it():
 @pytest.mark.parametrize("line", COMMANDS)
 def test_commands_can_be_typed(line):
     options = parsers.run_parser().parse_args(shlex.split(line))
-    override(get_protocol(options.protocol, options.task), options.set)
+    for task in options.task:
+        for settings in expand(options.set):
+            override(get_protocol(options.protocol, task), settings)
     for spec in options.attn:
         if not options.plugin:
             parse_spec(spec)

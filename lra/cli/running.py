@@ -42,7 +42,7 @@ def run_variants(options: argparse.Namespace) -> int:
         jobs = options.jobs or default_jobs(configs[0], options.devices)
         for config in {config.data: config for config in configs}.values():
             prepare(find_source(get_task(config.task), config.protocol.task, place.data_dir), say)
-        memory = memory_of_one(options.memory_limit, configs[0].accelerator, jobs)
+        memory = memory_of_one(options.memory_limit, configs[0].accelerator, jobs * options.devices)
         runs = [
             Run(Job(config, place, launch, rerun=options.rerun, memory=memory), title)
             for config, title in zip(configs, titles(configs), strict=True)
@@ -101,12 +101,14 @@ def default_jobs(config: RunConfig, devices: int) -> int:
     return 1
 
 
-def memory_of_one(asked: int | None, accelerator: str, jobs: int) -> int | None:
-    """Bytes of main memory that a run on the CPU may take; GPUs have limits of their own."""
+def memory_of_one(asked: int | None, accelerator: str, processes: int) -> int | None:
+    """Bytes of main memory that each of so many processes may take; None where a GPU is used."""
     if accelerator != "cpu":
+        if asked:
+            raise UsageError("--memory-limit is for runs on the CPU; a GPU's memory is its limit")
         return None
     available = available_memory()
-    return asked or (available and available // jobs)
+    return asked or (available and available // processes)
 
 
 def print_states(configs: list[RunConfig], place: Place, rerun: bool) -> None:

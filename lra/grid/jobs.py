@@ -1,5 +1,6 @@
 """One worker process, as the grid sees it."""
 
+import contextlib
 import json
 import os
 import queue
@@ -63,8 +64,9 @@ class Run:
 
     def _listen(self, process: subprocess.Popen, events: "queue.Queue[Event]") -> None:
         for line in process.stdout:
-            ((kind, content),) = json.loads(line).items()
-            events.put(Event(self, kind, content))
+            with contextlib.suppress(ValueError):  # a line that a kill cut off
+                ((kind, content),) = json.loads(line).items()
+                events.put(Event(self, kind, content))
         events.put(Event(self, "ended", process.wait()))
 
     def elapsed(self) -> float:

@@ -17,11 +17,13 @@ from lra.system.allocator import keep_freed_memory
 from lra.system.children import obey_parent
 from lra.system.files import write_json
 from lra.system.memory import limit_memory
+from lra.system.threads import fix_threads
 
 
 def main() -> int:
     obey_parent()
     keep_freed_memory()
+    fix_threads()
     job = json.loads(Path(sys.argv[1]).read_text())
     try:
         for plugin in job["config"]["plugins"]:

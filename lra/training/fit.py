@@ -21,6 +21,7 @@ from lra.model import Encoder, build_model
 from lra.protocols import Protocol
 from lra.run_config import RunConfig
 from lra.system import interrupts
+from lra.system.threads import fix_threads
 from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
 from lra.training.curve import Curve
 from lra.training.evaluation import Evaluation
@@ -134,6 +135,7 @@ EVALUATED = ("val", "test")
 def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trainer:
     """A Trainer that prints nothing of its own and leaves the data to our samplers."""
     quiet_lightning()
+    fix_threads()
     if config.protocol.training.batch % launch.devices:
         raise UsageError(
             f"training.batch={config.protocol.training.batch} cannot be shared equally among "
@@ -159,11 +161,17 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
 
 def evaluation(store: Store, split: str, protocol: Protocol, trainer: pl.Trainer) -> DataLoader:
     """This rank's batches of a split, under the protocol."""
+    settings, examples = protocol.training, len(store.splits[split])
+    if examples < (settings.batch if settings.drop_last else trainer.world_size):
+        raise UsageError(
+            f"the {split} split has {examples} examples: too few for training.drop_last=true with "
+            f"training.batch={settings.batch}, or for {trainer.world_size} devices"
+        )
     return evaluation_batches(
         store.splits[split],
-        protocol.training.batch,
+        settings.batch,
         protocol.task.max_len,
-        drop_last=protocol.training.drop_last,
+        drop_last=settings.drop_last,
         rank=trainer.global_rank,
         ranks=trainer.world_size,
     )

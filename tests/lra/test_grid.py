@@ -36,9 +36,15 @@ def command(results, *words, attn=("linear",), settings=()):
     return [sys.executable, ROOT / "run_lra.py", *task, "--results", results, *DATA, *words]
 
 
-def done(*arguments, **keywords):
-    line = command(*arguments, **keywords)
-    return subprocess.run(line, capture_output=True, text=True, timeout=300)
+@pytest.fixture
+def done(capsys):
+    """Runs a command line in this process: its exit status and what it printed."""
+
+    def run_main(*arguments, **keywords):
+        status = main([str(word) for word in command(*arguments, **keywords)[2:]])
+        return subprocess.CompletedProcess([], status, *capsys.readouterr())
+
+    return run_main
 
 
 def started(*arguments, **keywords):
@@ -82,27 +88,24 @@ def alive(pids):
     return {pid for pid, (state, _) in processes().items() if pid in pids and state != "Z"}
 
 
-def test_several_values_are_a_grid(tmp_path, capsys):
+def test_several_values_are_a_grid(tmp_path, done):
     settings = ["training.steps=12,16"]
-    again = [str(word) for word in command(tmp_path, settings=settings)[2:]]
-    assert main([*again, "--dry-run"]) == 0
-    listed = capsys.readouterr().out
-    assert listed.count("| to run ") == 2 and "seed 0 training.steps=16" in listed
-    assert not list(tmp_path.iterdir())
+    listed = done(tmp_path, "--dry-run", settings=settings)
+    assert listed.returncode == 0 and listed.stdout.count("| to run ") == 2
+    assert "seed 0 training.steps=16" in listed.stdout and not list(tmp_path.iterdir())
     grid = done(tmp_path, "--jobs", "2", settings=settings)
     assert grid.returncode == 0, grid.stderr
     assert sorted(r["modified"]["training.steps"] for r in records(tmp_path)) == [12, 16]
     assert "2 runs: 2 done" in grid.stderr
     threads = {record["environment"]["threads"] for record in records(tmp_path)}
     assert threads == {max(1, torch.get_num_threads() // 2)}
-    assert main(again) == 0
-    out, err = capsys.readouterr()
-    assert out == grid.stdout and err.count(": on record, ") == 2
-    assert main([*again, "--dry-run"]) == 0
-    assert capsys.readouterr().out.count("| on record ") == 2
+    again = done(tmp_path, settings=settings)
+    assert (again.returncode, again.stdout) == (0, grid.stdout)
+    assert again.stderr.count(": on record, ") == 2
+    assert done(tmp_path, "--dry-run", settings=settings).stdout.count("| on record ") == 2
 
 
-def test_out_of_memory_is_a_row_and_stops_no_other(tmp_path):
+def test_out_of_memory_is_a_row_and_stops_no_other(tmp_path, done):
     """Of 512 tokens, 64 times 2 matrices take 134 MB; the linear attention needs a 20th."""
     long = ["task.max_length=512", "model.positions=512", "training.batch=64"]
     grid = done(tmp_path, "--memory-limit", "700M", attn=("softmax", "linear"), settings=long)
@@ -118,7 +121,7 @@ def test_out_of_memory_is_a_row_and_stops_no_other(tmp_path):
     assert "Traceback" not in grid.stderr
 
 
-def test_time_limits_and_losses_that_are_not_finite_are_recorded(tmp_path):
+def test_time_limits_and_losses_that_are_not_finite_are_recorded(tmp_path, done):
     endless = ["training.steps=1000000", "training.eval_every=100"]
     rates = ["training.learning_rate=1e-3,1e30", "training.schedule=rsqrt"]
     grid = done(tmp_path, "--time-limit", "12s", settings=[*endless, *rates])
@@ -138,7 +141,7 @@ def best(results):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(tmp_path):
+def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(tmp_path, done):
     def under_way():
         return list(tmp_path.glob("runs/*/unfinished/newest.state"))
 
