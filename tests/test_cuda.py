@@ -4,12 +4,15 @@ import pytest
 import torch
 
 from attention_zoo import UnsupportedError, build_attention, build_layer
+from lra.cli import main
+from lra.failures import OutOfMemory, memory_errors
 from lra.measure.process import measure_apart
 from lra.run_config import require_support
+from lra.training import checkpoints
 from lra.training.fit import train
 
 from .contract.cases import HEADS, MAX_LEN, WIDTH, attention, every_spec, inputs, padding, real
-from .lra.tiny import config, store
+from .lra.tiny import SETTINGS, config, store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
@@ -80,3 +83,35 @@ def test_a_variant_trains_and_is_measured_on_cuda(tmp_path, name, precision):
     assert measured.kernels and measured.training_flops > measured.forward_flops > 0
     outcome = train(job, store(), tmp_path, lambda report: None)
     assert outcome.test.count == 50
+
+
+def test_a_resumed_run_has_the_same_curve_to_rounding(tmp_path, monkeypatch):
+    variant = config("performer:features=8+gfsa", accelerator="cuda")
+    curves = []
+    for cut in (False, True):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoints, "EVERY", 0.0)
+            if cut:
+                patch.setattr(checkpoints.interrupts, "requested", lambda: True)
+                with pytest.raises(checkpoints.interrupts.Stopped):
+                    train(variant, store(), folder, lambda report: None)
+        train(variant, store(), folder, lambda report: None)
+        rows = (folder / "metrics.csv").read_text().splitlines()[1:]
+        curves.append([float(cell) for row in rows for cell in row.split(",") if cell])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)
+
+
+def test_memory_that_runs_out_on_the_gpu_is_a_failure_of_its_kind():
+    with pytest.raises(OutOfMemory, match="a smaller --set"), memory_errors():
+        torch.empty(1 << 45, device="cuda")
+
+
+def test_two_runs_share_one_gpu(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    words = ["--task", "listops", "--protocol", "quick", "--set", *SETTINGS, "--jobs", "2"]
+    words += ["--attn", "linear", "linear+gfsa", "--accelerator", "cuda"]
+    folders = ["--results", str(tmp_path), "--data-dir", str(store().path.parent.parent)]
+    assert main([*words, *folders]) == 0
+    assert "| linear+gfsa" in capsys.readouterr().out

@@ -16,11 +16,15 @@ import torch
 
 from lra import run as running
 from lra.cli import main
+from lra.grid.jobs import Run
 from lra.grid.overview import Overview
 from lra.grid.plan import plan, titles
+from lra.grid.pool import Limits, Pool
+from lra.grid.worker import Job
 from lra.protocols import expand
 from lra.run import Place, Teller, run
 from lra.system.environment import ROOT
+from lra.training.fit import Launch
 from lra.training.progress import Report
 
 from .tiny import SETTINGS, config, store, tiny_train
@@ -246,6 +250,22 @@ def test_expand_and_titles():
         for steps in (100, 200)
         for seed in (0, 1)
     ]
+
+
+def test_each_job_has_gpus_of_its_own_where_there_are_enough(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    place, one = Place(Path("results"), Path("data")), Launch()
+    runs = [Run(Job(config("linear", accelerator="cuda"), place, one), "linear")]
+
+    def visible(jobs, devices):
+        pool = Pool(runs, Limits(jobs, None, devices), Overview(runs, jobs))
+        gpus = [pool._environment(slot)["CUDA_VISIBLE_DEVICES"] for slot in range(jobs)]
+        return gpus, pool._own_gpus()
+
+    assert visible(2, 2) == (["4,5", "6,7"], True)
+    assert visible(4, 1) == (["4", "5", "6", "7"], True)
+    assert visible(5, 1) == (["4", "5", "6", "7", "4"], False)
+    assert visible(1, 4) == (["4,5,6,7"], True)
 
 
 class Told:
