@@ -5,13 +5,14 @@ from pathlib import Path
 import torch
 
 from attention_zoo import UsageError, parse_spec
+from lra.failures import memory_errors
 from lra.model import build_model
 from lra.results.record import RECORD, Record, read_record
 from lra.run import CHECKPOINT, open_data
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.system.files import sha256_of
 from lra.training.evaluation import Evaluation
-from lra.training.fit import ONE_DEVICE, evaluation, new_trainer
+from lra.training.fit import ONE_DEVICE, evaluation, handled, new_trainer
 from lra.training.module import Classifier
 
 
@@ -60,5 +61,7 @@ def evaluate(
     model.load_state_dict(content["state_dict"])
     module = Classifier(model, config.protocol.training, config.seed)
     trainer = new_trainer(config, ONE_DEVICE, logger=False)
-    trainer.test(module, evaluation(store, split, config.protocol, trainer), verbose=False)
+    batches = evaluation(store, split, config.protocol, trainer)
+    with memory_errors():
+        handled(trainer.test, module, batches, verbose=False)
     return record, module.evaluation

@@ -20,8 +20,14 @@ class NotFinite(RunFailure):
     kind = "not finite"
 
 
+class Killed(RunFailure):
+    """A process of the run was ended from outside, probably for its memory."""
+
+    kind = "killed"
+
+
 class OutOfMemory(RunFailure):
-    """An allocation was refused, or the kernel ended the process."""
+    """An allocation was refused."""
 
     kind = "out of memory"
 

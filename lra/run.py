@@ -18,6 +18,7 @@ from lra.data.store import Store
 from lra.journal import UNFINISHED, Journal, read_journal, write_journal
 from lra.measure.process import measure_apart
 from lra.measure.variant import Measurement
+from lra.protocols import PROTOCOLS
 from lra.results.record import (
     FAILURE,
     RECORD,
@@ -33,7 +34,7 @@ from lra.results.record import (
 )
 from lra.run_config import RunConfig, require_support
 from lra.system.environment import environment
-from lra.system.files import sha256_of, whole
+from lra.system.files import sha256_of, sync_folder, whole
 from lra.system.locks import LOCK, locked
 from lra.tasks import get_task
 from lra.training.checkpoints import newest_checkpoint
@@ -117,8 +118,9 @@ def clean(directory: Path, old: Record | None) -> None:
     """Removes what a killed process left behind that nobody will read; we hold the lock."""
     unfinished = directory / UNFINISHED
     journal = read_journal(unfinished)
-    if old and journal and journal.started == old.training.started:
-        shutil.rmtree(unfinished)  # of the run on record: killed after its last word
+    if old and (journal is None or journal.started == old.training.started):
+        # Of the run on record: killed after its last word. Every checkpoint comes after a journal.
+        shutil.rmtree(unfinished, ignore_errors=True)
     for folder in (directory, unfinished):
         for partial in folder.glob(".*.partial"):
             partial.unlink()
@@ -147,11 +149,6 @@ def begin(config: RunConfig, unfinished: Path, say: Callable[[str], None]) -> Jo
     return journal
 
 
-def measured(config: RunConfig, results: Path) -> bool:
-    """Whether an unfinished run has its measurement."""
-    return read_journal(config.directory(results) / UNFINISHED) is not None
-
-
 def part(config: RunConfig, launch: Launch, start: int) -> Part:
     here = environment(torch.device(config.accelerator))
     version = here.versions["torch"]
@@ -161,13 +158,14 @@ def part(config: RunConfig, launch: Launch, start: int) -> Part:
 def finish(
     config: RunConfig, directory: Path, store: Store, journal: Journal, outcome: Outcome
 ) -> Record:
-    """Writes checkpoint, curve and, last, the record, which makes them count."""
-    with whole(directory / CHECKPOINT) as file:
+    """Writes checkpoint, curve and record aside, and only then puts them in the place of older
+    ones, the record, which makes them count, last."""
+    unfinished = directory / UNFINISHED
+    with whole(unfinished / CHECKPOINT) as file:
         content = {"step": outcome.best_step, "state_dict": outcome.weights}
         torch.save(
             content | {"attention": str(config.attention), "identity": config.identity}, file
         )
-    os.replace(directory / UNFINISHED / METRICS, directory / METRICS)
     record = Record(
         **described(config),
         data=Data(store.recipe["source"], store.fingerprint, store.baselines),
@@ -176,7 +174,7 @@ def finish(
         training=Training(
             outcome.seconds,
             outcome.best_step,
-            sha256_of(directory / CHECKPOINT),
+            sha256_of(unfinished / CHECKPOINT),
             journal.started,
             journal.parts,
         ),
@@ -184,23 +182,30 @@ def finish(
         measurement=journal.measurement,
         environment=journal.environment,
     )
-    write_record(directory, record)
+    write_record(unfinished, record)
+    for name in (CHECKPOINT, METRICS, RECORD):
+        os.replace(unfinished / name, directory / name)
+    sync_folder(directory)
     (directory / FAILURE).unlink(missing_ok=True)
-    shutil.rmtree(directory / UNFINISHED)
+    shutil.rmtree(unfinished)
     return record
 
 
 def fail(config: RunConfig, results: Path, kind: str, reason: str) -> None:
     """Puts on record that a run failed, and how; it can still be taken up again."""
+    directory = config.directory(results)
+    journal = read_journal(directory / UNFINISHED)
     failure = Failure(
         **described(config),
         data=Data(config.protocol.task.source, config.data, {}),
         kind=kind,
         reason=reason,
-        environment=environment(torch.device(config.accelerator)),
+        environment=journal.environment
+        if journal
+        else environment(torch.device(config.accelerator)),
     )
-    config.directory(results).mkdir(parents=True, exist_ok=True)
-    write_record(config.directory(results), failure)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_record(directory, failure)
 
 
 def described(config: RunConfig) -> dict[str, Any]:
@@ -246,8 +251,9 @@ def command(config: RunConfig) -> str:
     words += ["--protocol", config.protocol.name, "--seed", str(config.seed)]
     words += ["--precision", config.precision, "--accelerator", config.accelerator]
     modified = dict(config.modified)
-    if config.protocol.task.source == "official":
-        modified["task.source"] = "official"  # fails where the files are not, draws nothing
+    source = config.protocol.task.source
+    if source != PROTOCOLS[config.protocol.name].task.source:
+        modified["task.source"] = source  # wherever it is repeated, whatever files are there
     for key, value in modified.items():
         words += ["--set", f"{key}={spell(value)}"]
     for plugin in config.plugins:

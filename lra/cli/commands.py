@@ -8,19 +8,25 @@ from tabulate import tabulate
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.data.prepare import prepare
+from lra.data.store import Store
 from lra.grid.plan import decided
-from lra.protocols import get_protocol, override
+from lra.protocols import expand, get_protocol, override
 from lra.results.record import Failure, Record, read_records
 from lra.results.tables import render
 from lra.tasks import get_task
 
 
 def prepare_data(options: argparse.Namespace) -> int:
-    protocol, modified = override(get_protocol(options.protocol, options.task), options.set)
     if options.workers is not None and options.workers < 1:
         raise UsageError(f"--workers must be 1 or more, not {options.workers}")
-    _, source = decided(protocol, options.task, options.data_dir, modified)
-    store = prepare(source, say, options.workers)
+    for settings in expand(options.set):
+        protocol, modified = override(get_protocol(options.protocol, options.task), settings)
+        _, source = decided(protocol, options.task, options.data_dir, modified)
+        print_store(prepare(source, say, options.workers))
+    return 0
+
+
+def print_store(store: Store) -> None:
     rows = [
         {
             "split": name,
@@ -37,7 +43,6 @@ def prepare_data(options: argparse.Namespace) -> int:
     rules = ", ".join(f"{name} {100 * share:.1f} %" for name, share in store.baselines.items())
     print(f"\n{store.recipe['source']}, fingerprint {store.fingerprint}, verified; {rules}")
     print(store.path)
-    return 0
 
 
 def print_table(options: argparse.Namespace) -> int:
@@ -58,5 +63,5 @@ def print_table(options: argparse.Namespace) -> int:
     if options.out is None:
         print(text, end="")
     else:
-        options.out.write_text(text)
+        options.out.write_text(text, encoding="utf-8")
     return 0

@@ -1,6 +1,7 @@
 """The commands that run things: a grid of runs, a measurement, an evaluation."""
 
 import argparse
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -27,7 +28,7 @@ from lra.system.environment import environment
 from lra.system.memory import available_memory
 from lra.tasks import get_task
 from lra.training.checkpoints import newest_checkpoint
-from lra.training.fit import Launch, new_trainer
+from lra.training.fit import Launch, new_trainer, tensorboard
 
 
 def run_variants(options: argparse.Namespace) -> int:
@@ -35,14 +36,15 @@ def run_variants(options: argparse.Namespace) -> int:
         configs = configurations(options, options.task, options.seed)
         place = Place(options.results, options.data_dir)
         launch = Launch(options.devices, options.strategy, options.tensorboard)
-        new_trainer(configs[0], launch, logger=False)
+        for config in {config.protocol.training.batch: config for config in configs}.values():
+            new_trainer(config, launch, logger=tensorboard(Path("."), launch))
         if options.dry_run:
             print_states(configs, place, options.rerun)
             return 0
-        jobs = options.jobs or default_jobs(configs[0], options.devices)
+        jobs = min(len(configs), options.jobs or default_jobs(configs[0], options.devices))
         for config in {config.data: config for config in configs}.values():
             prepare(find_source(get_task(config.task), config.protocol.task, place.data_dir), say)
-        memory = memory_of_one(options.memory_limit, configs[0].accelerator, jobs * options.devices)
+        memory = memory_of_one(configs[0].accelerator, jobs, options.devices, options.memory_limit)
         runs = [
             Run(Job(config, place, launch, rerun=options.rerun, memory=memory), title)
             for config, title in zip(configs, titles(configs), strict=True)
@@ -101,14 +103,18 @@ def default_jobs(config: RunConfig, devices: int) -> int:
     return 1
 
 
-def memory_of_one(asked: int | None, accelerator: str, processes: int) -> int | None:
-    """Bytes of main memory that each of so many processes may take; None where a GPU is used."""
+def memory_of_one(
+    accelerator: str, jobs: int = 1, devices: int = 1, asked: int | None = None
+) -> int | None:
+    """Bytes of main memory that each process may take; None where a GPU is used."""
     if accelerator != "cpu":
         if asked:
             raise UsageError("--memory-limit is for runs on the CPU; a GPU's memory is its limit")
         return None
     available = available_memory()
-    return asked or (available and available // processes)
+    if asked is None and available is not None:
+        asked = available // jobs
+    return asked and asked // devices
 
 
 def print_states(configs: list[RunConfig], place: Place, rerun: bool) -> None:
@@ -157,7 +163,7 @@ def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
     for config in configs:
         say(f"measuring {config.attention}")
         try:
-            measurement = measure_apart(config, memory_of_one(None, config.accelerator, 1))
+            measurement = measure_apart(config, memory_of_one(config.accelerator))
         except UsageError as error:
             failures.append(str(error))
             continue

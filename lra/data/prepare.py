@@ -80,7 +80,14 @@ def prepare(source: Source, say: Callable[[str], None], workers: int | None = No
                 f"{source.data_dir} cannot be written to, and prepared data go there; link the "
                 "files into a folder of your own and give that as --data-dir"
             ) from error
-    return open_store(path, source.recipe)
+    store = open_store(path, source.recipe)
+    longest = max(int(split.lengths.max()) for split in store.splits.values())
+    if longest > source.settings.max_len:
+        raise UsageError(
+            f"the data in {source.data_dir} have sequences of {longest:,} tokens: set "
+            "task.max_length, and model.positions, to more"
+        )
+    return store
 
 
 def _make(source: Source, workers: int | None) -> None:

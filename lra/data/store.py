@@ -4,6 +4,7 @@ A split is three arrays: `tokens` (uint8, all sequences end to end), `offsets` (
 `labels` (uint8, n). A store is a folder that is whole or not there.
 """
 
+import io
 import json
 import os
 import shutil
@@ -70,8 +71,10 @@ def write_store(
         for split, arrays in splits.items():
             for array in ARRAYS:
                 name = f"{split}.{array}.npy"
+                content = io.BytesIO()  # numpy's own writing hides why a disk refuses it
+                np.save(content, getattr(arrays, array), allow_pickle=False)
                 with open(partial / name, "wb") as file:
-                    np.save(file, getattr(arrays, array), allow_pickle=False)
+                    file.write(content.getbuffer())
                     file.flush()
                     os.fsync(file.fileno())
                 members[name] = sha256_of(partial / name)

@@ -94,12 +94,12 @@ class Run:
         told, self._told = self._told, False
         if status == DONE:
             self.state = "done"
+        elif status == FAILED and self.reason:
+            self.state = "failed"
         elif self._timed_out:
             self._fail("time limit", f"stopped after {time_limit:,.0f} s{self._progress()}")
         elif told and status in (STOPPED, -signal.SIGTERM, -signal.SIGKILL):
             self.state = "stopped"
-        elif status == FAILED and self.reason:
-            self.state = "failed"
         elif status == STOPPED:
             self._fail("killed", f"a signal from elsewhere stopped it{self._progress()}")
         elif status < 0:

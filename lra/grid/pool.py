@@ -9,7 +9,7 @@ import torch
 from attention_zoo import UsageError
 from lra.grid.jobs import Event, Run
 from lra.grid.overview import Overview
-from lra.run import measured, recorded
+from lra.run import recorded
 from lra.system import interrupts
 from lra.system.locks import LOCK, is_locked
 from lra.training.progress import Report
@@ -40,14 +40,11 @@ class Pool:
         with interrupts.deferred(), self.overview:
             if self.limits.jobs > 1 and not self._own_gpus():
                 # Time and memory are measured before anything else runs beside them.
-                self._until_ended([run for run in self.runs if not self._measured(run)], 1, True)
+                self._until_ended(self.runs, 1, True)
             self._until_ended(self.runs, self.limits.jobs, False)
 
     def _own_gpus(self) -> bool:
         return len(self.gpus) >= self.limits.jobs * self.limits.devices
-
-    def _measured(self, run: Run) -> bool:
-        return run.state != "waiting" or measured(run.job.config, run.job.place.results)
 
     def _until_ended(self, runs: list[Run], jobs: int, only_measure: bool) -> None:
         waiting = [run for run in runs if run.state == "waiting"]
@@ -63,15 +60,23 @@ class Pool:
                 if self._finished_elsewhere(run):
                     continue
                 slot = min(set(range(jobs)) - {other.slot for other in running})
-                run.start(self.events, slot, self._environment(slot), only_measure)
-                running.append(run)
+                try:
+                    run.start(self.events, slot, self._environment(slot), only_measure)
+                except OSError as error:
+                    run.state, run.reason = "failed", f"its process did not start: {error}"
+                    self.overview.ended(run)
+                else:
+                    running.append(run)
             if interrupts.requested():
                 for run in running:
                     run.stop()
             self._next_event(running, only_measure)
 
     def _busy(self, run: Run) -> bool:
-        return is_locked(run.job.config.directory(run.job.place.results) / LOCK)
+        try:
+            return is_locked(run.job.config.directory(run.job.place.results) / LOCK)
+        except OSError:
+            return False  # starting it will say why not
 
     def _finished_elsewhere(self, run: Run) -> bool:
         try:

@@ -3,6 +3,7 @@
 With several devices Lightning starts this command again for each further one.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -84,20 +85,15 @@ def main() -> int:
     except interrupts.Stopped:
         return STOPPED
     except Exception as error:
-        kind, reason = described(error)
+        ours = isinstance(error, UsageError)
+        kind = error.kind if isinstance(error, RunFailure) else "error"
+        reason = one_line(error) if ours else f"{type(error).__name__}: {one_line(error)}"
         tell("failed", {"kind": kind, "reason": reason})
-        fail(job.config, job.place.results, kind, reason)
+        with contextlib.suppress(OSError):  # a disk that is full
+            fail(job.config, job.place.results, kind, reason)
+            if not ours:
+                traceback.print_exception(error)
         return FAILED
-
-
-def described(error: Exception) -> tuple[str, str]:
-    """The kind and the reason that go on record; what is no user's mistake goes to the log, too."""
-    if isinstance(error, RunFailure):
-        return error.kind, one_line(error)
-    if isinstance(error, UsageError):
-        return "error", one_line(error)
-    traceback.print_exception(error)
-    return "error", f"{type(error).__name__}: {one_line(error)}"
 
 
 def follow(job: Job) -> int:

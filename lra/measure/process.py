@@ -5,7 +5,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from lra.failures import OutOfMemory, RunFailure
+from lra.failures import Killed, OutOfMemory, RunFailure
 from lra.measure.variant import Measurement
 from lra.run_config import RunConfig
 from lra.system import children
@@ -40,5 +40,5 @@ def measure_apart(config: RunConfig, memory: int | None = None) -> Measurement:
             return load(Measurement, json.loads(result.read_text()), "measurement")
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         reason = lines[-1] if lines and status > 0 else children.death(status)
-    failure = OutOfMemory if status in (OUT_OF_MEMORY, -signal.SIGKILL) else RunFailure
-    raise failure(f"measuring {config.attention}: {reason}")
+    kinds = {OUT_OF_MEMORY: OutOfMemory, -signal.SIGKILL: Killed}
+    raise kinds.get(status, RunFailure)(f"measuring {config.attention}: {reason}")

@@ -61,10 +61,12 @@ class FilterWeights:
 
 
 @dataclass(frozen=True)
-class Record:
-    """attention: its canonical spec. modified: settings that left the protocol, by name.
-    command: what repeats the run. val and test: of the best checkpoint on validation.
-    environment: of the measurement."""
+class RunRecord:
+    """What is on record of every run, however it ended.
+
+    attention: its canonical spec. modified: settings that left the protocol, by name. command:
+    what repeats the run. environment: of its measurement, where there is one.
+    """
 
     schema: int
     identity: str
@@ -78,34 +80,27 @@ class Record:
     modified: dict[str, Any]
     protocol: Protocol
     data: Data
+    environment: Environment
+
+
+@dataclass(frozen=True)
+class Record(RunRecord):
+    """A run with a result. val and test: of the weights that training.select names."""
+
     val: Evaluation
     test: Evaluation
     training: Training
     gfsa: FilterWeights
     measurement: Measurement
-    environment: Environment
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A run that ended without a result. kind: `not finite`, `out of memory`, `time limit`,
-    `killed` or `error`. reason: one line. The others are Record's, data without baselines."""
+class Failure(RunRecord):
+    """A run that ended without one. kind: `not finite`, `out of memory`, `time limit`, `killed` or
+    `error`. reason: one line. Its data are given without baselines."""
 
-    schema: int
-    identity: str
-    finished: str
-    command: str
-    task: str
-    attention: str
-    seed: int
-    precision: str
-    accelerator: str
-    modified: dict[str, Any]
-    protocol: Protocol
-    data: Data
     kind: str
     reason: str
-    environment: Environment
 
 
 def write_record(directory: Path, record: Record | Failure) -> None:

@@ -8,6 +8,9 @@ import sys
 import threading
 from typing import Any
 
+# What would make Lightning take a process for one of several that another launcher started.
+RANKS = ("LOCAL_RANK", "RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
 
 def start(module: str, *arguments: str, **popen: Any) -> subprocess.Popen:
     """`python -m module arguments`, with this process's import path, in a session of its own.
@@ -15,7 +18,8 @@ def start(module: str, *arguments: str, **popen: Any) -> subprocess.Popen:
     The module calls `obey_parent`: its standard input is a pipe that only this process holds.
     """
     search = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    environment = os.environ | {"PYTHONPATH": search} | popen.pop("env", {})
+    own = {key: value for key, value in os.environ.items() if key not in RANKS}
+    environment = own | {"PYTHONPATH": search} | popen.pop("env", {})
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         env=environment,

@@ -24,10 +24,14 @@ def available_memory() -> int | None:
     amounts = [1024 * int(found[1])] if found else []
     for limit, used in CGROUPS:
         try:
-            amounts.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
+            stat = Path(limit).with_name("memory.stat").read_text()
+            found = re.search(r"^(?:total_)?inactive_file (\d+)", stat, re.MULTILINE)
+            cache = int(found[1]) if found else 0  # given up when memory is wanted
+            spent = int(Path(used).read_text()) - cache
+            amounts.append(int(Path(limit).read_text()) - spent)
         except (OSError, ValueError):
             continue  # no such control group, or "max": no limit in it
-    return int(SHARE * min(amounts)) if amounts else None
+    return int(SHARE * max(0, min(amounts))) if amounts else None
 
 
 def limit_memory(size: int) -> None:

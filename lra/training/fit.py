@@ -141,8 +141,13 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
             f"training.batch={config.protocol.training.batch} cannot be shared equally among "
             f"--devices {launch.devices}"
         )
+    if any(word in launch.strategy for word in ("spawn", "fork", "notebook")):
+        raise UsageError(
+            f"--strategy {launch.strategy} does not run each device's process as a command of its "
+            "own; use ddp"
+        )
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=config.accelerator,
             devices=launch.devices,
             strategy=launch.strategy,
@@ -153,6 +158,9 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
             enable_progress_bar=False,
             **options,
         )
+        # Lightning's handler would end a training between two checkpoints; ours waits for one.
+        trainer._signal_connector.register_signal_handlers = lambda: None
+        return trainer
     except (ValueError, RuntimeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UsageError(
             f"--devices {launch.devices} --strategy {launch.strategy}: Lightning says {error}"

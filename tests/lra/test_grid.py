@@ -24,6 +24,7 @@ from lra.grid.worker import Job
 from lra.protocols import expand
 from lra.run import Place, Teller, run
 from lra.system.environment import ROOT
+from lra.training import checkpoints
 from lra.training.fit import Launch
 from lra.training.progress import Report
 
@@ -228,6 +229,22 @@ def test_what_a_killed_process_left_after_its_record_is_cleared(tmp_path):
     (unfinished.parent / ".record.json.1.partial").write_text("{")
     assert run(variant, place, SILENT) == record
     assert not unfinished.exists() and not list(unfinished.parent.glob(".*.partial"))
+
+    # A kill while the folder is being removed may leave a checkpoint without its journal.
+    unfinished.mkdir()
+    newest = unfinished / checkpoints.NEWEST
+    checkpoints.SealedFiles().save_checkpoint({"step": 12}, newest)
+    assert run(variant, place, SILENT, rerun=True).training.parts[0].start == 0
+    assert not unfinished.exists()
+
+
+def test_a_run_that_cannot_be_started_stops_no_other(tmp_path, done):
+    blocked = config("linear").directory(tmp_path)
+    blocked.parent.mkdir()
+    blocked.write_text("a file where the run's folder should be")
+    grid = done(tmp_path, attn=("linear", "efficient"))
+    assert grid.returncode == 1 and "linear seed 0: failed, its process did not" in grid.stderr
+    assert [record["attention"] for record in records(tmp_path)] == ["efficient"]
 
 
 def test_expand_and_titles():
