@@ -27,6 +27,7 @@ def obeyed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _signals.clear()
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

@@ -126,8 +126,8 @@ def test_brackets_can_be_dropped_as_the_lineage_did(tmp_path):
 def test_prepared_rows_that_are_too_long_for_a_run_are_refused(tmp_path):
     write_official(tmp_path)
     prepare(source(tmp_path), print, 1)
-    with pytest.raises(UsageError, match="have sequences of 9 tokens"):
-        prepare(source(tmp_path, ListOpsSettings(min_length=0, max_length=8)), print, 1)
+    with pytest.raises(UsageError, match="have sequences of 8 tokens"):
+        prepare(source(tmp_path, ListOpsSettings(min_length=0, max_length=7)), print, 1)
 
 
 GOOD = f"{ROWS[1][0]}\t{ROWS[1][1]}"
