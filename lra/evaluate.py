@@ -12,7 +12,7 @@ from lra.run import CHECKPOINT, open_data
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.system.files import sha256_of
 from lra.training.evaluation import Evaluation
-from lra.training.fit import ONE_DEVICE, evaluation, handled, new_trainer
+from lra.training.fit import ONE_DEVICE, evaluation, new_trainer
 from lra.training.module import Classifier
 
 
@@ -63,5 +63,5 @@ def evaluate(
     trainer = new_trainer(config, ONE_DEVICE, logger=False)
     batches = evaluation(store, split, config.protocol, trainer)
     with memory_errors():
-        handled(trainer.test, module, batches, verbose=False)
+        trainer.test(module, batches, verbose=False)
     return record, module.evaluation

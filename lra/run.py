@@ -33,7 +33,7 @@ from lra.results.record import (
     write_record,
 )
 from lra.run_config import RunConfig, require_support
-from lra.system.environment import environment
+from lra.system.environment import Environment, environment
 from lra.system.files import sha256_of, sync_folder, whole
 from lra.system.locks import LOCK, locked
 from lra.tasks import get_task
@@ -83,13 +83,17 @@ def run(
         unfinished = directory / UNFINISHED
         require_support(config)
         store = open_data(config, place.data_dir, teller.say)
-        journal = begin(config, unfinished, teller.say)
+        here = environment(torch.device(config.accelerator))
+        journal = begin(config, unfinished, here, teller.say)
         if only_measure:
             return None
         newest = newest_checkpoint(unfinished, config.identity)
         start = newest[1]["global_step"] if newest else 0
         del newest
-        journal.parts.append(part(config, launch, start))
+        version = here.versions["torch"]
+        journal.parts.append(
+            Part(start, here.commit, here.device, launch.devices, here.threads, version)
+        )
         write_journal(unfinished, journal)
         if start:
             teller.say(f"goes on from step {start:,}")
@@ -133,26 +137,21 @@ def open_data(config: RunConfig, data_dir: Path, say: Callable[[str], None]) -> 
     return prepare(source, say)
 
 
-def begin(config: RunConfig, unfinished: Path, say: Callable[[str], None]) -> Journal:
+def begin(
+    config: RunConfig, unfinished: Path, here: Environment, say: Callable[[str], None]
+) -> Journal:
     """The run's journal; with a measurement, which only this machine as it is now can give."""
-    where = environment(torch.device(config.accelerator))
     journal = read_journal(unfinished)
-    if journal and replace(journal.environment, commit=None) == replace(where, commit=None):
+    if journal and replace(journal.environment, commit=None) == replace(here, commit=None):
         return journal
     say("measuring time and memory in a process of its own")
     measurement = measure_apart(config)
     if journal:
-        journal = replace(journal, environment=where, measurement=measurement)
+        journal = replace(journal, environment=here, measurement=measurement)
     else:
-        journal = Journal(now(), where, measurement, [])
+        journal = Journal(now(), here, measurement, [])
     write_journal(unfinished, journal)
     return journal
-
-
-def part(config: RunConfig, launch: Launch, start: int) -> Part:
-    here = environment(torch.device(config.accelerator))
-    version = here.versions["torch"]
-    return Part(start, here.commit, here.device, launch.devices, here.threads, version)
 
 
 def finish(

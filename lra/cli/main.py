@@ -1,10 +1,9 @@
 """From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 128 + a signal."""
 
-import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
@@ -13,20 +12,14 @@ from lra.failures import RunFailure
 from lra.system.allocator import keep_freed_memory
 from lra.system.interrupts import Stopped
 
-WHERE = {
-    None: ("running", "run_variants"),
-    "list": ("listings", "list_all"),
-    "prepare": ("commands", "prepare_data"),
-    "measure": ("running", "measure_variants"),
-    "evaluate": ("running", "evaluate_run"),
-    "table": ("commands", "print_table"),
-}
+# A command's parser, and the module of lra.cli and its function that carry it out.
+RUN = (parsers.run_parser, "running", "run_variants")
 COMMANDS = {
-    "list": parsers.list_parser,
-    "prepare": parsers.prepare_parser,
-    "measure": parsers.measure_parser,
-    "evaluate": parsers.evaluate_parser,
-    "table": parsers.table_parser,
+    "list": (parsers.list_parser, "listings", "list_all"),
+    "prepare": (parsers.prepare_parser, "commands", "prepare_data"),
+    "measure": (parsers.measure_parser, "running", "measure_variants"),
+    "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
+    "table": (parsers.table_parser, "commands", "print_table"),
 }
 
 
@@ -40,8 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = None if words[0].startswith("-") else words.pop(0)
         if name is not None and name not in COMMANDS:
             raise unknown("command", name, COMMANDS)
-        options = COMMANDS.get(name, parsers.run_parser)().parse_args(words)
-        return _command(name)(options)
+        parser, module, function = COMMANDS.get(name, RUN)
+        options = parser().parse_args(words)
+        # Lightning takes seconds to import: `--help`, a mistyped line and `list` do not wait.
+        keep_freed_memory()
+        return getattr(importlib.import_module(f"lra.cli.{module}"), function)(options)
     except RunFailure as error:
         return _fail(one_line(error), 1)
     except UsageError as error:
@@ -57,13 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(
             "stopped; the same command goes on with what is unfinished", 128 + stop.args[0]
         )
-
-
-def _command(name: str | None) -> Callable[[argparse.Namespace], int]:
-    # Lightning takes seconds to import: `--help`, a mistyped line and `list` do not wait for it.
-    module, function = WHERE[name]
-    keep_freed_memory()
-    return getattr(importlib.import_module(f"lra.cli.{module}"), function)
 
 
 def _fail(line: str, status: int) -> int:

@@ -19,7 +19,7 @@ from lra.grid.pool import Limits, Pool
 from lra.grid.worker import Job
 from lra.journal import UNFINISHED
 from lra.measure.process import measure_apart
-from lra.results.record import FAILURE, RECORD, read_record
+from lra.results.record import FAILURE, read_record, read_run
 from lra.results.tables import cost_columns, heading, presented, render
 from lra.run import Place, recorded
 from lra.run_config import RunConfig
@@ -56,14 +56,11 @@ def run_variants(options: argparse.Namespace) -> int:
 def report(runs: list[Run], place: Place) -> int:
     """The table of what is on record, then what failed and why."""
     records = []
-    for run in runs:
-        directory = run.job.config.directory(place.results)
-        path = directory / (RECORD if (directory / RECORD).exists() else FAILURE)
-        if path.exists():
-            try:
-                records.append(read_record(path))
-            except UsageError as error:
-                say(f"skipped: {error}")
+    for record in (record for run in runs for record in read_run(run.job.directory)):
+        if isinstance(record, UsageError):
+            say(f"skipped: {record}")
+        else:
+            records.append(record)
     if records:
         print(render(records, "github"), end="")
         say(f"records are in {place.results / 'runs'}, data in {place.data_dir / 'prepared'}")
@@ -182,13 +179,14 @@ def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
 def evaluate_run(options: argparse.Namespace) -> int:
     import_plugins(options.plugin)
     folder = find_run(options.run, options.results)
-    record, now = evaluate(
-        folder,
-        options.data_dir,
-        options.split,
-        accelerator=options.accelerator,
-        plugins=tuple(options.plugin),
-    )
+    with interrupts.obeyed():
+        record, now = evaluate(
+            folder,
+            options.data_dir,
+            options.split,
+            accelerator=options.accelerator,
+            plugins=tuple(options.plugin),
+        )
     print(
         f"{record.task} {record.attention} seed {record.seed}, {options.split}: accuracy "
         f"{100 * now.accuracy:.2f} %, loss {now.loss:.4f}, {now.count:,} examples"

@@ -47,11 +47,10 @@ class Run:
     def start(
         self, events: "queue.Queue[Event]", slot: int, env: dict[str, str], only_measure: bool
     ) -> None:
-        directory = self.job.config.directory(self.job.place.results)
-        directory.mkdir(parents=True, exist_ok=True)
+        self.job.directory.mkdir(parents=True, exist_ok=True)
         self.state, self.slot, self._began = "running", slot, time.monotonic()
         job = replace(self.job, only_measure=only_measure)
-        with open(directory / LOG, "ab") as log:
+        with open(self.job.directory / LOG, "ab") as log:
             self.process = children.start(
                 "lra.grid.worker",
                 job.as_text(),
@@ -119,4 +118,4 @@ class Run:
 
     @property
     def log(self) -> str:
-        return os.fspath(self.job.config.directory(self.job.place.results) / LOG)
+        return os.fspath(self.job.directory / LOG)

@@ -40,20 +40,20 @@ class Pool:
         with interrupts.deferred(), self.overview:
             if self.limits.jobs > 1 and not self._own_gpus():
                 # Time and memory are measured before anything else runs beside them.
-                self._until_ended(self.runs, 1, True)
-            self._until_ended(self.runs, self.limits.jobs, False)
+                self._until_ended(1, only_measure=True)
+            self._until_ended(self.limits.jobs, only_measure=False)
 
     def _own_gpus(self) -> bool:
         return len(self.gpus) >= self.limits.jobs * self.limits.devices
 
-    def _until_ended(self, runs: list[Run], jobs: int, only_measure: bool) -> None:
-        waiting = [run for run in runs if run.state == "waiting"]
+    def _until_ended(self, jobs: int, only_measure: bool) -> None:
+        waiting = [run for run in self.runs if run.state == "waiting"]
         running: list[Run] = []
         while running or (waiting and not interrupts.requested()):
             while waiting and len(running) < jobs and not interrupts.requested():
                 run = next((run for run in waiting if not self._busy(run)), None)
                 if run is None:
-                    folder = waiting[0].job.config.directory(waiting[0].job.place.results)
+                    folder = waiting[0].job.directory
                     self.overview.say(f"waiting for another process, which has {folder}")
                     break
                 waiting.remove(run)
@@ -74,7 +74,7 @@ class Pool:
 
     def _busy(self, run: Run) -> bool:
         try:
-            return is_locked(run.job.config.directory(run.job.place.results) / LOCK)
+            return is_locked(run.job.directory / LOCK)
         except OSError:
             return False  # starting it will say why not
 
@@ -87,8 +87,7 @@ class Pool:
             if record is None or run.job.rerun:
                 return False
             run.state = "on record"
-            directory = run.job.config.directory(run.job.place.results)
-            run.reason = f"{directory} (--rerun runs it again)"
+            run.reason = f"{run.job.directory} (--rerun runs it again)"
         self.overview.ended(run)
         return True
 

@@ -4,7 +4,6 @@ With several devices Lightning starts this command again for each further one.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
@@ -41,12 +40,17 @@ class Job:
     only_measure: bool = False
     memory: int | None = None
 
+    @property
+    def directory(self) -> Path:
+        return self.config.directory(self.place.results)
+
     def as_text(self) -> str:
-        content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        content["config"] = self.config.as_json()
-        content["place"] = {name: str(path) for name, path in vars(self.place).items()}
-        content["launch"] = asdict(self.launch)
-        return json.dumps(content)
+        parts = {
+            "config": self.config.as_json(),
+            "place": {name: str(path) for name, path in vars(self.place).items()},
+            "launch": vars(self.launch),
+        }
+        return json.dumps(vars(self) | parts)
 
     @classmethod
     def from_text(cls, text: str) -> "Job":
@@ -98,9 +102,8 @@ def main() -> int:
 
 def follow(job: Job) -> int:
     """Trains as one of several devices; the first one's process does all the rest."""
-    directory = job.config.directory(job.place.results)
     store = open_data(job.config, job.place.data_dir, lambda line: None)
-    train(job.config, store, directory / UNFINISHED, lambda report: None, job.launch)
+    train(job.config, store, job.directory / UNFINISHED, lambda report: None, job.launch)
     return DONE
 
 

@@ -16,11 +16,9 @@ def expand(assignments: Iterable[str]) -> list[list[str]]:
     axes: dict[str, list[str]] = {}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
-        if not equals:
-            raise UsageError(f"--set takes section.key=value, not {assignment!r}")
         if path in axes:
             raise UsageError(f"--set {path} is given twice; several values are {path}=a,b")
-        axes[path] = [f"{path}={value}" for value in dict.fromkeys(text.split(","))]
+        axes[path] = [path + equals + value for value in dict.fromkeys(text.split(","))]
     return [list(combination) for combination in itertools.product(*axes.values())]
 
 

@@ -124,10 +124,16 @@ def read_records(results: Path) -> Iterator[Record | Failure | UsageError]:
     """Each run's record under `results`, or of its failure where that is all there is, in the
     order of their paths; errors for those that are none."""
     for directory in sorted(results.glob("runs/*")):
-        for path in (directory / RECORD, directory / FAILURE):
-            if path.exists():
-                try:
-                    yield read_record(path)
-                except UsageError as error:
-                    yield error
-                break
+        yield from read_run(directory)
+
+
+def read_run(directory: Path) -> Iterator[Record | Failure | UsageError]:
+    """What is on record of the run in a folder, as `read_records` has it; nothing where nothing
+    is."""
+    for path in (directory / RECORD, directory / FAILURE):
+        if path.exists():
+            try:
+                yield read_record(path)
+            except UsageError as error:
+                yield error
+            return

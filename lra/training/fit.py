@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -104,10 +103,12 @@ def train(
         **share,
     )
     batches = training_batches(store.splits["train"], stream, config.protocol.task.max_len)
-    held_out = {split: evaluation(store, split, config.protocol, trainer) for split in EVALUATED}
+    held_out = {
+        split: evaluation(store, split, config.protocol, trainer) for split in ("val", "test")
+    }
     with interrupts.deferred():
         if start < settings.steps:
-            handled(trainer.fit, module, batches, held_out["val"], ckpt_path=newest and newest[0])
+            trainer.fit(module, batches, held_out["val"], ckpt_path=newest and newest[0])
             seconds = checkpoints.seconds
         else:  # all that was left is to evaluate
             checkpoints.load_state_dict(newest[1]["callbacks"]["Checkpoints"])
@@ -115,9 +116,9 @@ def train(
         if trainer.is_global_zero:
             curve.write(folder / METRICS)
         model.load_state_dict(checkpoints.best.weights)
-        handled(trainer.validate, module, held_out["val"], verbose=False)
+        trainer.validate(module, held_out["val"], verbose=False)
         val = module.evaluation
-        handled(trainer.test, module, held_out["test"], verbose=False)
+        trainer.test(module, held_out["test"], verbose=False)
     return Outcome(
         best_step=checkpoints.best.step,
         seconds=seconds,
@@ -127,9 +128,6 @@ def train(
         initial_gfsa=initial,
         learned_gfsa=filter_weights(model),
     )
-
-
-EVALUATED = ("val", "test")
 
 
 def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trainer:
@@ -183,14 +181,6 @@ def evaluation(store: Store, split: str, protocol: Protocol, trainer: pl.Trainer
         rank=trainer.global_rank,
         ranks=trainer.world_size,
     )
-
-
-def handled(work: Callable, *arguments: object, **keywords: object) -> None:
-    """Calls one of Lightning's entry points; its ways of saying that a signal came are one."""
-    try:
-        work(*arguments, **keywords)
-    except (SIGTERMException, SystemExit):
-        raise interrupts.Stopped from None
 
 
 def tensorboard(folder: Path, launch: Launch) -> list[Logger]:
