@@ -11,7 +11,7 @@ from attention_zoo.spec import Spec
 
 class SelfAttention(nn.Module):
     """out(Ā v), q, k, v the heads of qkv(x); 4C² parameters besides the attention's own, and 4C
-    more with biases."""
+    more with biases. inner: the width of q, k and v, C where None."""
 
     def __init__(
         self,
@@ -22,15 +22,17 @@ class SelfAttention(nn.Module):
         max_len: int,
         layer: int = 1,
         bias: bool = True,
+        inner: int | None = None,
     ) -> None:
         super().__init__()
-        if dim % heads:
-            raise UsageError(f"dim={dim} is no multiple of heads={heads}")
+        inner = dim if inner is None else inner
+        if inner % heads:
+            raise UsageError(f"a width of {inner} is no multiple of heads={heads}")
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim, bias=bias)
-        self.out = nn.Linear(dim, dim, bias=bias)
+        self.qkv = nn.Linear(dim, 3 * inner, bias=bias)
+        self.out = nn.Linear(inner, dim, bias=bias)
         self.attention = build_attention(
-            spec, heads=heads, head_dim=dim // heads, max_len=max_len, layer=layer
+            spec, heads=heads, head_dim=inner // heads, max_len=max_len, layer=layer
         )
 
     def forward(
@@ -54,6 +56,9 @@ def build_layer(
     max_len: int,
     layer: int = 1,
     bias: bool = True,
+    inner: int | None = None,
 ) -> SelfAttention:
     """The module `(x, keep=None) -> x` of a spec, projections included."""
-    return SelfAttention(spec, dim=dim, heads=heads, max_len=max_len, layer=layer, bias=bias)
+    return SelfAttention(
+        spec, dim=dim, heads=heads, max_len=max_len, layer=layer, bias=bias, inner=inner
+    )

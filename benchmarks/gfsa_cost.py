@@ -9,7 +9,7 @@ from torch import nn
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import interleaved
 from lra.measure.variant import steps_of
-from lra.protocols import NYSTROMFORMER, override
+from lra.protocols import get_protocol, override
 from lra.system.allocator import keep_freed_memory
 from lra.system.environment import commit, processor
 
@@ -95,7 +95,7 @@ def main():
         for base in ("sdpa", "performer"):
             pair = {name: seconds[name] for name in (base, f"{base}+gfsa")}
             report(f"layer, N={N}", pair, [base], n)
-    protocol, _ = override(NYSTROMFORMER, [f"training.batch={B}"])
+    protocol, _ = override(get_protocol("nystromformer", "listops"), [f"training.batch={B}"])
     steps = {
         spec: steps_of(
             parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32-true"

@@ -50,6 +50,7 @@ def evaluate(
         precision=record.precision,
         accelerator=choose_accelerator(accelerator or record.accelerator),
         plugins=plugins,
+        micro_batch=record.micro_batch,
     )
     require_support(config)
     checkpoint = folder / CHECKPOINT
@@ -61,7 +62,7 @@ def evaluate(
     model.load_state_dict(content["state_dict"])
     module = Classifier(model, config.protocol.training, config.seed)
     trainer = new_trainer(config, ONE_DEVICE, logger=False)
-    batches = evaluation(store, split, config.protocol, trainer)
+    batches = evaluation(store, split, config, trainer)
     with memory_errors():
         trainer.test(module, batches, verbose=False)
     return record, module.evaluation

@@ -1,5 +1,7 @@
 """The one encoder that all variants share."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,7 @@ class Block(nn.Module):
             max_len=max_len,
             layer=layer,
             bias=settings.bias,
+            inner=settings.inner,
         )
         self.ffn_norm = nn.LayerNorm(C)
         self.ffn = nn.Sequential(
@@ -37,16 +40,26 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids to class logits: embeddings with positions, pre-norm blocks, pooling (the
-    settings' docstring says which there are), a two-layer head.
+    """Token ids to class logits: embeddings with positions, pre-norm blocks, pooling, a head (the
+    settings' docstring says which there are). Two sequences go through the same encoder and meet in
+    the head.
 
-    max_len: the longest sequence of the task. Raises UsageError for a filter in no layer.
+    max_len: the longest sequence of the task; sequences: how many an example has. Raises UsageError
+    for a filter in no layer.
     """
 
-    def __init__(self, spec: Spec, settings: ModelSettings, *, classes: int, max_len: int) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        settings: ModelSettings,
+        *,
+        classes: int,
+        max_len: int,
+        sequences: int = 1,
+    ) -> None:
         super().__init__()
         C = settings.dim
-        self.pooling = settings.pooling
+        self.pooling, self.pairs = settings.pooling, settings.pairs
         self.tokens = nn.Embedding(settings.vocabulary, C)
         nn.init.normal_(self.tokens.weight, std=settings.token_std)
         if settings.encoding == "learned":
@@ -61,8 +74,15 @@ class Encoder(nn.Module):
             Block(spec, settings, max_len, layer) for layer in range(1, settings.layers + 1)
         )
         self.norm = nn.LayerNorm(C)
+        if sequences == 1:
+            widths = [C, settings.head, classes]
+        elif self.pairs == "product":
+            widths = [4 * C, settings.head, classes]
+        else:
+            widths = [2 * C, settings.head, settings.head // 2, classes]
+        layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
         self.head = nn.Sequential(
-            nn.Linear(C, settings.head), nn.ReLU(), nn.Linear(settings.head, classes)
+            *(module for layer in layers[:-1] for module in (layer, nn.ReLU())), layers[-1]
         )
         layers = range(1, settings.layers + 1)
         for part in spec.filters:
@@ -72,9 +92,16 @@ class Encoder(nn.Module):
 
     def forward(
         self,
-        tokens: Tensor,  # (B, N) long
-        keep: Tensor,  # (B, N) bool, True for a real token
+        tokens: Tensor,  # (B, N) long, or (B, 2, N)
+        keep: Tensor,  # (B, N) bool, True for a real token, or (B, 2, N)
     ) -> Tensor:  # (B, classes)
+        if tokens.dim() == 2:
+            return self.head(self.encode(tokens, keep))
+        a, b = self.encode(tokens.flatten(0, 1), keep.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
+        features = [a, b, a * b, a - b] if self.pairs == "product" else [a, b]
+        return self.head(torch.cat(features, -1))
+
+    def encode(self, tokens: Tensor, keep: Tensor) -> Tensor:  # (B, N), (B, N) -> (B, C)
         x = self.tokens(tokens)
         if self.pooling == "cls":
             x = torch.cat([self.cls.expand(len(x), 1, -1), x], 1)
@@ -82,10 +109,10 @@ class Encoder(nn.Module):
         x = self.dropout(x + self.positions[: x.shape[1]])
         for block in self.blocks:
             x = block(x, keep)
-        return self.head(self._pool(self.norm(x), keep))
+        return self._pool(self.norm(x), keep)
 
     def _pool(self, x: Tensor, keep: Tensor) -> Tensor:  # (B, N, C), (B, N) -> (B, C)
-        if self.pooling == "cls":
+        if self.pooling in ("cls", "first"):
             return x[:, 0]
         total = torch.where(keep[..., None], x, 0.0).sum(1)
         if self.pooling == "padded_mean":
@@ -102,5 +129,11 @@ def sinusoidal(N: int, C: int) -> Tensor:  # (N, C)
 def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder:
     """The seed's encoder: shared weights are the same for all variants."""
     torch.manual_seed(derive(seed, "init"))
-    classes = get_task(task).metadata.classes
-    return Encoder(spec, protocol.model, classes=classes, max_len=protocol.task.max_len)
+    about = get_task(task).metadata
+    return Encoder(
+        spec,
+        protocol.model,
+        classes=about.classes,
+        max_len=protocol.task.max_len,
+        sequences=about.sequences,
+    )

@@ -18,7 +18,7 @@ from lra.data.store import Store
 from lra.journal import UNFINISHED, Journal, read_journal, write_journal
 from lra.measure.process import measure_apart
 from lra.measure.variant import Measurement
-from lra.protocols import PROTOCOLS
+from lra.protocols import get_protocol
 from lra.results.record import (
     FAILURE,
     RECORD,
@@ -29,6 +29,7 @@ from lra.results.record import (
     Part,
     Record,
     Training,
+    learned,
     read_record,
     write_record,
 )
@@ -102,8 +103,10 @@ def run(
             teller.say(f"training takes about {time} on this CPU")
         outcome = train(config, store, unfinished, teller.report, launch)
         record = finish(config, directory, store, journal, outcome)
-        accuracy = f"{100 * record.test.accuracy:.1f} %"
-        teller.say(f"test accuracy {accuracy}, {directory / RECORD}")
+        test = record.test
+        accuracy = f"{100 * test.accuracy:.1f} % (standard error {100 * test.standard_error:.1f})"
+        verdict = "" if learned(record) else ", did not learn: no better than a constant answer"
+        teller.say(f"test accuracy {accuracy}{verdict}, {directory / RECORD}")
         return record
 
 
@@ -142,7 +145,11 @@ def begin(
 ) -> Journal:
     """The run's journal; with a measurement, which only this machine as it is now can give."""
     journal = read_journal(unfinished)
-    if journal and replace(journal.environment, commit=None) == replace(here, commit=None):
+    if (
+        journal
+        and replace(journal.environment, commit=None) == replace(here, commit=None)
+        and journal.measurement.micro_batch == config.micro_batch
+    ):
         return journal
     say("measuring time and memory in a process of its own")
     measurement = measure_apart(config)
@@ -219,6 +226,7 @@ def described(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "precision": config.precision,
         "accelerator": config.accelerator,
+        "micro_batch": config.micro_batch,
         "modified": config.modified,
         "protocol": config.protocol,
     }
@@ -249,11 +257,12 @@ def command(config: RunConfig) -> str:
     words = ["python", "run_lra.py", "--task", config.task, "--attn", str(config.attention)]
     words += ["--protocol", config.protocol.name, "--seed", str(config.seed)]
     words += ["--precision", config.precision, "--accelerator", config.accelerator]
-    modified = dict(config.modified)
     source = config.protocol.task.source
-    if source != PROTOCOLS[config.protocol.name].task.source:
-        modified["task.source"] = source  # wherever it is repeated, whatever files are there
-    for key, value in modified.items():
+    if source != get_protocol(config.protocol.name, config.task).task.source:
+        words += ["--source", source]  # whatever files are there when it is repeated
+    if config.micro_batch is not None:
+        words += ["--micro-batch", str(config.micro_batch)]
+    for key, value in config.modified.items():
         words += ["--set", f"{key}={spell(value)}"]
     for plugin in config.plugins:
         words += ["--plugin", plugin]

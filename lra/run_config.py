@@ -19,7 +19,8 @@ DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 @dataclass(frozen=True)
 class RunConfig:
     """data: the fingerprint of its data. modified: protocol settings that `--set` changed.
-    accelerator: cpu or cuda."""
+    accelerator: cpu or cuda. micro_batch: examples that go through the model at once, None for the
+    whole batch."""
 
     task: str
     attention: Spec
@@ -30,6 +31,7 @@ class RunConfig:
     precision: str
     accelerator: str
     plugins: tuple[str, ...] = ()
+    micro_batch: int | None = None
 
     @property
     def identity(self) -> str:
@@ -79,7 +81,7 @@ def require_support(config: RunConfig) -> None:
     entry = ATTENTIONS.get(config.attention.attention.name)
     model = config.protocol.model
     reasons = entry.cls.unsupported(
-        config.accelerator, DTYPES[config.precision], model.dim // model.heads
+        config.accelerator, DTYPES[config.precision], model.width // model.heads
     )
     if reasons:
         raise UnsupportedError(f"{config.attention} cannot run here: {'; '.join(reasons)}")

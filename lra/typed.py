@@ -40,10 +40,16 @@ def load(annotation: Any, value: Any, where: str = "") -> Any:
     raise UsageError(f"{where.lstrip('.') or 'value'} is {value!r:.60}, no {annotation}")
 
 
+def field_types(cls: type) -> dict[str, Any]:
+    """The type of each field of a dataclass."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
 def _dataclass(cls: type, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise UsageError(f"{where.lstrip('.') or 'value'} is no object of {cls.__name__}")
-    hints = get_type_hints(cls)
+    hints = field_types(cls)
     for key in value:
         if key not in hints:
             raise unknown(f"key in {where.lstrip('.') or cls.__name__}", key, hints)

@@ -12,3 +12,13 @@ def test_gfsa_cost_prints_its_ratios():
     for ratio in ("× linear, ", "× three products", "× sdpa", "× performer", "training step"):
         assert ratio in done.stdout
     assert "released dense formulation" in done.stdout
+
+
+def test_loading_prints_its_share_of_a_step():
+    words = ["--task", "retrieval", "image", "--batches", "2", "--budget", "0.1"]
+    words += ["--set", "training.batch=4", "model.dim=16"]
+    command = [sys.executable, "-m", "benchmarks.loading", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "4 × 4,000:" in done.stdout and "4 × 1,024:" in done.stdout
+    assert done.stdout.count(" %") == 2

@@ -17,6 +17,7 @@ examples:
   python run_lra.py --task listops --attn performer:features=128+gfsa:K=4,mode=power
   python run_lra.py --task listops --attn sdpa --set training.steps=1000 task.train=20000
   python run_lra.py --task listops --attn linear --set training.learning_rate=1e-4,3e-4 --jobs 2
+  python run_lra.py --task pathfinder --attn linear+gfsa --source generated
 
 commands (each has its own --help):
   run_lra.py list       tasks, attentions and what they support here, filters, protocols
@@ -103,20 +104,32 @@ def list_parser() -> Parser:
         metavar="tasks|attentions|filters|protocols",
         help="default: all of them",
     )
+    parser.add_argument(
+        "--task", nargs="+", metavar="TASK", help="protocols of these; default: all"
+    )
     _plugins(parser)
     return parser
 
 
 def prepare_parser() -> Parser:
     parser = Parser(
-        prog=f"{PROGRAM} prepare", description="Makes a task's data, or verifies what is there."
+        prog=f"{PROGRAM} prepare",
+        description="Makes a task's data from its official files, or draws them, or verifies what "
+        "is there; says what is missing and where it is from.",
     )
     _protocol(parser)
     _data(parser)
     parser.add_argument(
+        "--download", action="store_true", help="fetch the official archive where DIR lacks it"
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="check what was prepared, and make nothing"
+    )
+    parser.add_argument(
         "--workers",
         type=int,
-        help="processes that generate; default: one a core. The data are the same for any number",
+        help="processes that read or draw; default: one a core. The data are the same for any "
+        "number",
     )
     return parser
 
@@ -159,6 +172,12 @@ def _protocol(parser: Parser, tasks: str | None = None) -> None:
     parser.add_argument("--task", required=True, nargs=tasks, help="see `list tasks`")
     parser.add_argument("--protocol", default="nystromformer", help="default: %(default)s")
     parser.add_argument(
+        "--source",
+        metavar="official|generated|sample",
+        help="where the data are from; default: official files where DIR has them, else what the "
+        "protocol allows",
+    )
+    parser.add_argument(
         "--set",
         nargs="+",
         action="extend",
@@ -172,6 +191,13 @@ def _protocol(parser: Parser, tasks: str | None = None) -> None:
 
 def _variants(parser: Parser, tasks: str | None = None) -> None:
     _protocol(parser, tasks)
+    parser.add_argument(
+        "--micro-batch",
+        type=_positive,
+        metavar="N",
+        help="examples that go through the model at once, for a batch that does not fit; the "
+        "gradients are added up, the protocol's batch stays",
+    )
     parser.add_argument(
         "--attn",
         required=True,

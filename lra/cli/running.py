@@ -20,7 +20,7 @@ from lra.grid.worker import Job
 from lra.journal import UNFINISHED
 from lra.measure.process import measure_apart
 from lra.results.record import FAILURE, read_record, read_run
-from lra.results.tables import cost_columns, heading, presented, render
+from lra.results.tables import batch_of, cost_columns, heading, presented, render
 from lra.run import Place, recorded
 from lra.run_config import RunConfig
 from lra.system import interrupts
@@ -90,6 +90,8 @@ def configurations(
         accelerator=options.accelerator,
         plugins=options.plugin,
         say=say,
+        source=options.source,
+        micro_batch=options.micro_batch,
     )
 
 
@@ -171,8 +173,9 @@ def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
         print(presented(pd.DataFrame(rows)))
         print(f"\n{heading(config.task, protocol, config.modified)}")
         print(
-            f"Batch {protocol.training.batch}, N = {protocol.task.max_len:,}, {config.precision}; "
-            f"{where.device}, {where.threads} threads, torch {where.versions['torch']}"
+            f"Batch {batch_of(protocol, config.micro_batch)}, N = {protocol.task.max_len:,}, "
+            f"{config.precision}; {where.device}, {where.threads} threads, torch "
+            f"{where.versions['torch']}"
         )
 
 
@@ -189,7 +192,8 @@ def evaluate_run(options: argparse.Namespace) -> int:
         )
     print(
         f"{record.task} {record.attention} seed {record.seed}, {options.split}: accuracy "
-        f"{100 * now.accuracy:.2f} %, loss {now.loss:.4f}, {now.count:,} examples"
+        f"{100 * now.accuracy:.2f} % (standard error {100 * now.standard_error:.2f}), "
+        f"loss {now.loss:.4f}, {now.count:,} examples"
     )
     if options.split == "train":
         return 0

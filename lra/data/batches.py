@@ -1,6 +1,7 @@
 """Batches, and which examples stand in each."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,8 +11,22 @@ from torch.utils.data import DataLoader, Sampler
 from lra.data.store import Split
 from lra.seeds import generator
 
-Batch = tuple[Tensor, Tensor, Tensor]  # tokens (B, N) long, keep (B, N) bool, labels (B,) long
+# tokens (B, N) long, keep (B, N) bool, labels (B,) long; (B, 2, N) where examples are pairs
+Batch = tuple[Tensor, Tensor, Tensor]
 MULTIPLE = 16  # lengths are padded to it: kernels are slower at odd ones
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How sequences are filled up to a batch.
+
+    max_len: the longest there can be. token: what stands after a sequence. masked: a token that
+    counts as padding wherever it stands, None for none.
+    """
+
+    max_len: int
+    token: int = 0
+    masked: int | None = None
 
 
 class Stream(Sampler[list[int]]):
@@ -20,6 +35,9 @@ class Stream(Sampler[list[int]]):
     Which examples stand in a step is a function of (seed, step) alone: a batch may straddle two
     passes, none is short, none is dropped. Iteration begins at step `start`, and yields every
     `ranks`th member of each batch from the `rank`th on.
+
+    lengths: where given, every `bucket` batches share their examples out by length, and then stand
+    in a random order.
     """
 
     def __init__(
@@ -32,60 +50,83 @@ class Stream(Sampler[list[int]]):
         start: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        bucket: int = 0,
+        lengths: np.ndarray | None = None,  # (size,)
     ) -> None:
         self.size, self.batch, self.steps, self.seed = size, batch, steps, seed
         self.start, self.rank, self.ranks = start, rank, ranks
+        self.bucket, self.lengths = bucket, lengths
+        self._pass: tuple[int, list[int]] = (-1, [])
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[list[int]]:
-        current, order = -1, None
+        window, batches = -1, []
         for step in range(self.start, self.steps):
-            members = []
-            first = step * self.batch
-            for position in range(first + self.rank, first + self.batch, self.ranks):
-                number, place = divmod(position, self.size)
-                if number != current:
-                    current = number
-                    order = torch.randperm(
-                        self.size, generator=generator(self.seed, "order", number)
-                    ).tolist()
-                members.append(order[place])
-            yield members
+            number, place = divmod(step, max(1, self.bucket))
+            if number != window:
+                window, batches = number, self._window(number)
+            yield batches[place][self.rank :: self.ranks]
+
+    def _window(self, number: int) -> list[list[int]]:
+        """The batches that share their examples out: one without a bucket."""
+        count = max(1, self.bucket)
+        first = number * count * self.batch
+        members = [self._member(position) for position in range(first, first + count * self.batch)]
+        if not self.bucket:
+            return [members]
+        members = np.array(members)
+        members = members[np.argsort(self.lengths[members], kind="stable")]
+        order = torch.randperm(count, generator=generator(self.seed, "bucket", number)).tolist()
+        return [members[i * self.batch : (i + 1) * self.batch].tolist() for i in order]
+
+    def _member(self, position: int) -> int:
+        number, place = divmod(position, self.size)
+        if number != self._pass[0]:
+            order = torch.randperm(self.size, generator=generator(self.seed, "order", number))
+            self._pass = number, order.tolist()
+        return self._pass[1][place]
 
 
-def collate(examples: list[tuple[np.ndarray, int]], max_len: int) -> Batch:
-    """Pads with id 0 to the longest member, rounded up to MULTIPLE, at most max_len."""
-    longest = max(len(tokens) for tokens, _ in examples)
-    N = min(-(-longest // MULTIPLE) * MULTIPLE, max_len)
-    padded = np.zeros((len(examples), N), dtype=np.int64)
-    for row, (tokens, _) in zip(padded, examples, strict=True):
-        row[: len(tokens)] = tokens
-    lengths = torch.tensor([len(tokens) for tokens, _ in examples])
-    keep = torch.arange(N) < lengths[:, None]
-    return torch.from_numpy(padded), keep, torch.tensor([label for _, label in examples])
+def collate(examples: list[tuple[list[np.ndarray], int]], padding: Padding) -> Batch:
+    """Fills up to the longest member, rounded up to MULTIPLE, at most max_len."""
+    sequences = [sequence for members, _ in examples for sequence in members]
+    lengths = np.array([len(sequence) for sequence in sequences])
+    N = min(-(-int(lengths.max()) // MULTIPLE) * MULTIPLE, padding.max_len)
+    padded = np.full((len(sequences), N), padding.token, dtype=np.int64)
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    keep = np.arange(N) < lengths[:, None]
+    if padding.masked is not None:
+        keep &= padded != padding.masked
+    tokens, keep = torch.from_numpy(padded), torch.from_numpy(keep)
+    if len(sequences) > len(examples):
+        tokens, keep = (x.unflatten(0, (len(examples), -1)) for x in (tokens, keep))
+    return tokens, keep, torch.tensor([label for _, label in examples])
 
 
-def training_batches(split: Split, stream: Stream, max_len: int) -> DataLoader:
-    return DataLoader(split, batch_sampler=stream, collate_fn=lambda e: collate(e, max_len))
+def training_batches(split: Split, stream: Stream, padding: Padding) -> DataLoader:
+    return DataLoader(split, batch_sampler=stream, collate_fn=lambda e: collate(e, padding))
 
 
 def evaluation_batches(
     split: Split,
     batch: int,
-    max_len: int,
+    padding: Padding,
     *,
+    micro: int | None = None,
     drop_last: bool = False,
     rank: int = 0,
     ranks: int = 1,
 ) -> DataLoader:
     """The split in its order, each example once: on this rank every `ranks`th.
 
-    drop_last: without the examples that fill no whole batch.
+    micro: examples at a time, `batch` where None. drop_last: without the examples that fill no
+    whole batch.
     """
     count = len(split) // batch * batch if drop_last else len(split)
     members = range(rank, count, ranks)
-    size = max(1, batch // ranks)
+    size = max(1, (micro or batch) // ranks)
     groups = [list(members[i : i + size]) for i in range(0, len(members), size)]
-    return DataLoader(split, batch_sampler=groups, collate_fn=lambda e: collate(e, max_len))
+    return DataLoader(split, batch_sampler=groups, collate_fn=lambda e: collate(e, padding))

@@ -1,19 +1,22 @@
 """From a task's settings and files to its data on disk."""
 
 import errno
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from attention_zoo import UsageError
-from lra.data.store import Split, Store, open_store, write_store
-from lra.system.files import fingerprint, sha256_of
+from lra.data.contents import contents_of
+from lra.data.store import Store, open_store
+from lra.data.writer import write_store, written
+from lra.system.files import fingerprint
 from lra.system.locks import LOCK, locked
-from lra.tasks import Task
+from lra.tasks import Task, TaskSettings
+
+PREPARED = "prepared"  # the folder, in the data folder
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,15 @@ class Source:
     """Where a task's data come from: settings with a source that is decided, and its files."""
 
     task: Task
-    settings: Any
+    settings: TaskSettings
     data_dir: Path
     files: dict[str, Path]
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """What decides the data, and so their fingerprint."""
-        contents = {split: _sha256(file, *_state(file)) for split, file in self.files.items()}
+        cache = self.data_dir / PREPARED
+        contents = {name: contents_of(path, cache) for name, path in self.files.items()}
         return {
             "task": self.task.metadata.name,
             "version": self.task.metadata.version,
@@ -42,22 +46,23 @@ class Source:
 
     @property
     def path(self) -> Path:
-        return self.data_dir / "prepared" / self.fingerprint
+        return self.data_dir / PREPARED / self.fingerprint
 
 
-def find_source(task: Task, settings: Any, data_dir: Path) -> Source:
+def find_source(task: Task, settings: TaskSettings, data_dir: Path) -> Source:
     """The official files where the settings allow them and `data_dir` has them, else a generator.
 
-    Raises UsageError where they are asked for and missing.
+    Raises UsageError where they are needed and missing.
     """
-    files = task.official(data_dir) if settings.source != "generated" else {}
-    if settings.source == "official" and not files:
+    files = task.official(data_dir, settings) if settings.source in ("auto", "official") else {}
+    made = "generated" if settings.source == "auto" and task.generates else settings.source
+    if not files and made in ("auto", "official"):
         raise UsageError(
-            f"task.source=official: {data_dir} does not hold the official files of "
-            f"{task.metadata.name} ({task.metadata.source}); --data-dir names their folder"
+            f"{data_dir} does not hold the official files of {task.metadata.name}: "
+            f"`python run_lra.py prepare --task {task.metadata.name}` says what to bring, and "
+            "with --download brings it; --data-dir names another folder"
         )
-    decided = replace(settings, source="official" if files else "generated")
-    return Source(task, decided, data_dir, files)
+    return Source(task, replace(settings, source="official" if files else made), data_dir, files)
 
 
 def prepare(source: Source, say: Callable[[str], None], workers: int | None = None) -> Store:
@@ -80,7 +85,12 @@ def prepare(source: Source, say: Callable[[str], None], workers: int | None = No
                 f"{source.data_dir} cannot be written to, and prepared data go there; link the "
                 "files into a folder of your own and give that as --data-dir"
             ) from error
-    store = open_store(path, source.recipe)
+    return verified(source)
+
+
+def verified(source: Source) -> Store:
+    """The store at `source.path`; UsageError where it is missing, damaged or too long."""
+    store = open_store(source.path, source.recipe)
     longest = max(int(split.lengths.max()) for split in store.splits.values())
     if longest > source.settings.max_len:
         raise UsageError(
@@ -91,18 +101,11 @@ def prepare(source: Source, say: Callable[[str], None], workers: int | None = No
 
 
 def _make(source: Source, workers: int | None) -> None:
-    examples = source.task.examples(source.settings, source.files, workers)
-    splits = {name: Split.of(examples.pop(name)) for name in tuple(examples)}
-    if replace(source).recipe != source.recipe:
-        raise UsageError(f"the files in {source.data_dir} changed while they were read; try again")
-    write_store(source.path, source.recipe, splits, source.task.baselines(splits))
-
-
-def _state(file: Path) -> tuple[int, int]:
-    status = os.stat(file)
-    return status.st_size, status.st_mtime_ns
-
-
-@lru_cache
-def _sha256(file: Path, size: int, modified: int) -> str:
-    return sha256_of(file)
+    task = source.task
+    with written(source.path, workers) as writer:
+        splits = writer.splits(task.examples(source.settings, source.files, writer))
+        if replace(source).recipe != source.recipe:
+            raise UsageError(
+                f"the files in {source.data_dir} changed while they were read; try again"
+            )
+        write_store(writer, source.recipe, splits, task.baselines(splits))

@@ -1,53 +1,43 @@
 """Ragged token sequences on disk: memory-mapped arrays and a metadata file that vouches for them.
 
-A split is three arrays: `tokens` (uint8, all sequences end to end), `offsets` (int64, n + 1) and
-`labels` (uint8, n). A store is a folder that is whole or not there.
+`tokens` (uint8) holds all sequences end to end, each once, `offsets` (int64) where each begins, and
+the end. A split is `members` (int32, n × S: the sequences of each example) and `labels` (uint8, n).
+A store is a folder that is whole or not there.
 """
 
-import io
 import json
-import os
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attention_zoo import UsageError
-from lra.system.files import fingerprint, sha256_of, sync_folder, write_json
+from lra.system.files import fingerprint, sha256_of
 
 FORMAT = "lra-gfsa ragged tokens"
-VERSION = 1
-ARRAYS = {"tokens": np.uint8, "offsets": np.int64, "labels": np.uint8}
+VERSION = 2
+DTYPES = {"tokens": np.uint8, "offsets": np.int64, "members": np.int32, "labels": np.uint8}
 METADATA = "metadata.json"
 
 
 @dataclass(frozen=True)
 class Split:
-    tokens: np.ndarray  # (Σ length,) uint8
-    offsets: np.ndarray  # (n + 1,) int64
+    tokens: np.ndarray  # (Σ length,) uint8, of all splits
+    offsets: np.ndarray  # (sequences + 1,) int64
+    members: np.ndarray  # (n, S) int32
     labels: np.ndarray  # (n,) uint8
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray, int]:
-        return self.tokens[self.offsets[i] : self.offsets[i + 1]], int(self.labels[i])
+    def __getitem__(self, i: int) -> tuple[list[np.ndarray], int]:
+        starts, ends = self.offsets[self.members[i]], self.offsets[self.members[i] + 1]
+        return [self.tokens[a:b] for a, b in zip(starts, ends, strict=True)], int(self.labels[i])
 
     @property
-    def lengths(self) -> np.ndarray:
-        return np.diff(self.offsets)
-
-    @classmethod
-    def of(cls, examples: Sequence[tuple[bytes, int]]) -> "Split":
-        lengths = np.fromiter((len(tokens) for tokens, _ in examples), np.int64, len(examples))
-        return cls(
-            np.frombuffer(b"".join(tokens for tokens, _ in examples), np.uint8),
-            np.concatenate([np.zeros(1, np.int64), lengths.cumsum()]),
-            np.fromiter((label for _, label in examples), np.uint8, len(examples)),
-        )
+    def lengths(self) -> np.ndarray:  # (n, S)
+        return np.diff(self.offsets)[self.members]
 
 
 @dataclass(frozen=True)
@@ -56,42 +46,9 @@ class Store:
     recipe: dict[str, Any]
     fingerprint: str
     baselines: dict[str, float]
+    notes: list[str]
     splits: dict[str, Split]
-
-
-def write_store(
-    path: Path, recipe: dict[str, Any], splits: dict[str, Split], baselines: dict[str, float]
-) -> None:
-    """Writes a store in a folder beside `path` and renames it into place when all is on disk."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a killed process that had this number
-    partial.mkdir(parents=True)
-    try:
-        members = {}
-        for split, arrays in splits.items():
-            for array in ARRAYS:
-                name = f"{split}.{array}.npy"
-                content = io.BytesIO()  # numpy's own writing hides why a disk refuses it
-                np.save(content, getattr(arrays, array), allow_pickle=False)
-                with open(partial / name, "wb") as file:
-                    file.write(content.getbuffer())
-                    file.flush()
-                    os.fsync(file.fileno())
-                members[name] = sha256_of(partial / name)
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "recipe": recipe,
-            "fingerprint": fingerprint(recipe),
-            "counts": {split: len(arrays) for split, arrays in splits.items()},
-            "baselines": baselines,
-            "sha256": members,
-        }
-        write_json(partial / METADATA, content | {"seal": fingerprint(content)})
-        os.rename(partial, path)
-        sync_folder(path.parent)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 def open_store(path: Path, recipe: dict[str, Any]) -> Store:
@@ -102,19 +59,24 @@ def open_store(path: Path, recipe: dict[str, Any]) -> Store:
     metadata = _read_metadata(path / METADATA)
     if metadata["recipe"] != recipe or metadata["fingerprint"] != fingerprint(recipe):
         raise _refusal(path / METADATA, "belongs to other data")
+    names = ["tokens", "offsets"]
+    names += [f"{split}.{array}" for split in metadata["counts"] for array in ("members", "labels")]
+    arrays = {name: _read_member(path, f"{name}.npy", metadata) for name in names}
+    tokens, offsets = arrays["tokens"], arrays["offsets"]
+    if not (offsets[0] == 0 and offsets[-1] == len(tokens) and (np.diff(offsets) > 0).all()):
+        raise _refusal(path / "offsets.npy", "does not fit the other arrays")
     splits = {}
     for split, count in metadata["counts"].items():
-        arrays = {array: _read_member(path, f"{split}.{array}.npy", metadata) for array in ARRAYS}
-        splits[split] = Split(**arrays)
-        offsets = arrays["offsets"]
+        members, labels = arrays[f"{split}.members"], arrays[f"{split}.labels"]
         if not (
-            len(arrays["labels"]) == count == len(offsets) - 1
-            and offsets[0] == 0
-            and offsets[-1] == len(arrays["tokens"])
-            and (np.diff(offsets) > 0).all()
+            len(members) == len(labels) == count
+            and 0 <= members.min(initial=0)
+            and members.max(initial=0) < len(offsets) - 1
         ):
-            raise _refusal(path / f"{split}.offsets.npy", "does not fit the other arrays")
-    return Store(path, recipe, metadata["fingerprint"], metadata["baselines"], splits)
+            raise _refusal(path / f"{split}.members.npy", "does not fit the other arrays")
+        splits[split] = Split(tokens, offsets, members, labels)
+    known = (metadata[key] for key in ("fingerprint", "baselines", "notes"))
+    return Store(path, recipe, *known, splits, metadata["sha256"])
 
 
 def _read_metadata(path: Path) -> dict[str, Any]:
@@ -141,7 +103,8 @@ def _read_member(path: Path, name: str, metadata: dict[str, Any]) -> np.ndarray:
     if sha256_of(file) != metadata["sha256"].get(name):
         raise _refusal(file, f"does not have the SHA-256 that {METADATA} gives")
     array = np.load(file, mmap_mode="r", allow_pickle=False)
-    if array.dtype != ARRAYS[name.split(".")[1]] or array.ndim != 1:
+    kind = name.split(".")[-2]
+    if array.dtype != DTYPES[kind] or array.ndim != 1 + (kind == "members"):
         raise _refusal(file, "holds another kind of array")
     return array
 

@@ -8,7 +8,7 @@ from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import one_line
 from lra.data.prepare import Source, find_source
 from lra.model import build_model
-from lra.protocols import Protocol, expand, get_protocol, override
+from lra.protocols import Protocol, expand, get_protocol, override, with_source
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.tasks import get_task
 
@@ -25,6 +25,8 @@ def plan(
     accelerator: str,
     plugins: Sequence[str],
     say: Callable[[str], None],
+    source: str | None = None,
+    micro_batch: int | None = None,
 ) -> list[RunConfig]:
     """A RunConfig for each combination, in the order in which they are given, none twice.
 
@@ -35,23 +37,25 @@ def plan(
     configs = {}
     for task in dict.fromkeys(tasks):
         for combination in expand(settings):
-            changed, modified = override(get_protocol(protocol, task), combination)
+            asked = with_source(get_protocol(protocol, task), source)
+            changed, modified = override(asked, combination)
             if "training.warmup" in modified and not any("warmup" in text for text in combination):
                 warmup = modified["training.warmup"]
                 say(f"training.warmup is scaled with training.steps, to {warmup}")
-            changed, source = decided(changed, task, data_dir, modified)
+            changed, found = decided(changed, task, data_dir, modified)
             for seed in dict.fromkeys(seeds):
                 for spec in specs:
                     config = RunConfig(
                         task=task,
                         attention=spec,
                         protocol=changed,
-                        data=source.fingerprint,
+                        data=found.fingerprint,
                         modified=modified,
                         seed=seed,
                         precision=precision,
                         accelerator=accelerator,
                         plugins=tuple(plugins),
+                        micro_batch=micro_batch,
                     )
                     if seed == seeds[0]:
                         require_buildable(config)
@@ -77,16 +81,15 @@ def decided(
 ) -> tuple[Protocol, Source]:
     """The protocol with its source of data decided; settings without an effect are refused."""
     source = find_source(get_task(task), protocol.task, data_dir)
-    if source.settings.source == "official":
-        effective = {"source", "max_length", *source.settings.deciding}
-        for key in modified:
-            section, _, name = key.partition(".")
-            if section == "task" and name not in effective:
-                raise UsageError(
-                    f"--set {key} has no effect on the official files in {data_dir}; add "
-                    "task.source=generated, or leave it out"
-                )
-    modified.pop("task.source", None)  # the data say where they are from
+    settings = source.settings
+    for key in modified:
+        section, _, name = key.partition(".")
+        if section == "task" and name not in settings.effective:
+            where = f" in {data_dir}" if settings.source == "official" else ""
+            raise UsageError(
+                f"--set {key} has no effect on the {settings.source} data{where}; choose another "
+                "--source, or leave it out"
+            )
     return replace(protocol, task=source.settings), source
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from attention_zoo import Spec, parse_spec
 from lra.measure.flops import count_flops
@@ -14,6 +13,7 @@ from lra.model import Encoder, build_model
 from lra.protocols import Protocol
 from lra.seeds import generator
 from lra.tasks import get_task
+from lra.training.loss import training_loss
 from lra.training.optimizer import parameter_groups
 
 TRAINING_BUDGET, FORWARD_BUDGET = 20.0, 10.0  # seconds
@@ -23,11 +23,13 @@ TRAINING_BUDGET, FORWARD_BUDGET = 20.0, 10.0  # seconds
 class Measurement:
     """At the protocol's batch and the task's full length, nothing padded.
 
+    micro_batch: examples that went through the model at once, where not the whole batch.
     over_softmax: parameters more than the softmax model's, in percent. memory: bytes by method.
     flops: of one training step and one forward pass. kernels: what attention ran.
     """
 
     batch: int
+    micro_batch: int | None
     length: int
     parameters: int
     over_softmax: float
@@ -52,43 +54,63 @@ class Steps:
 
 
 def steps_of(
-    spec: Spec, task: str, protocol: Protocol, *, device: torch.device, precision: str
+    spec: Spec,
+    task: str,
+    protocol: Protocol,
+    *,
+    device: torch.device,
+    precision: str,
+    micro: int | None = None,
 ) -> Steps:
+    """micro: examples that go through the model at once, None for the whole batch."""
     model = build_model(spec, protocol, task, seed=0).to(device)
     optimizer = torch.optim.AdamW(parameter_groups(model, protocol.training.weight_decay))
-    clip = protocol.training.clip_value
-    B, N = protocol.training.batch, protocol.task.max_len
-    metadata, draws = get_task(task).metadata, generator(0, "measure")
-    tokens = torch.randint(1, len(metadata.vocabulary), (B, N), generator=draws).to(device)
-    keep = torch.ones(B, N, dtype=torch.bool, device=device)
-    labels = torch.randint(metadata.classes, (B,), generator=draws).to(device)
+    settings = protocol.training
+    B, N = settings.batch, protocol.task.max_len
+    about, draws = get_task(task).metadata, generator(0, "measure")
+    shape = (B, N) if about.sequences == 1 else (B, about.sequences, N)
+    first = 0 if about.padding is None else 1
+    tokens = torch.randint(first, about.vocabulary, shape, generator=draws).to(device)
+    keep = torch.ones(shape, dtype=torch.bool, device=device)
+    labels = torch.randint(about.classes, (B,), generator=draws).to(device)
 
-    def logits() -> torch.Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
-            return model(tokens, keep)
+    def autocast() -> torch.autocast:
+        return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
 
     def training() -> None:
         model.train()
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(logits().float(), labels).backward()
-        if clip is not None:
-            torch.nn.utils.clip_grad_value_(model.parameters(), clip)
+        with autocast():
+            loss, _ = training_loss(model, (tokens, keep, labels), micro)
+        loss.backward()
+        if settings.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(model.parameters(), settings.clip_value)
+        if settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm)
         optimizer.step()
 
     @torch.no_grad()
     def forward() -> None:
         model.eval()
         optimizer.zero_grad(set_to_none=True)
-        logits()
+        with autocast():
+            for i in range(0, B, micro or B):
+                model(tokens[i : i + (micro or B)], keep[i : i + (micro or B)])
 
     return Steps(model, training, forward)
 
 
 def measure(
-    spec: Spec, task: str, protocol: Protocol, *, device: torch.device, precision: str
+    spec: Spec,
+    task: str,
+    protocol: Protocol,
+    *,
+    device: torch.device,
+    precision: str,
+    micro: int | None = None,
 ) -> Measurement:
     """Times and counts training steps and forward passes in this process."""
-    steps = steps_of(spec, task, protocol, device=device, precision=precision)
+    steps = steps_of(spec, task, protocol, device=device, precision=precision, micro=micro)
     training_time = time_step(steps.training, device, TRAINING_BUDGET)
     forward_time = time_step(steps.forward, device, FORWARD_BUDGET)
     rss = process_rss_peak()  # before the profiler adds its own
@@ -105,6 +127,7 @@ def measure(
     plain = count_parameters(build_model(parse_spec("softmax"), protocol, task, seed=0))
     return Measurement(
         batch=protocol.training.batch,
+        micro_batch=micro,
         length=protocol.task.max_len,
         parameters=parameters,
         over_softmax=100 * (parameters / plain - 1),

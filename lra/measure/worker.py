@@ -38,6 +38,7 @@ def main() -> int:
                 config.protocol,
                 device=torch.device(config.accelerator),
                 precision=config.precision,
+                micro=config.micro_batch,
             )
     except OutOfMemory as error:
         print(error, file=sys.stderr)

@@ -3,12 +3,12 @@
 import itertools
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, get_type_hints
+from typing import Any
 
 from attention_zoo.errors import UsageError, unknown
 from attention_zoo.options import Option, read_option
 from lra.protocols.settings import Protocol
-from lra.tasks import get_task
+from lra.typed import field_types
 
 
 def expand(assignments: Iterable[str]) -> list[list[str]]:
@@ -40,8 +40,10 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
             raise UsageError(f"--set takes section.key=value, not {assignment!r}")
         if section not in sections:
             raise unknown("protocol section", section, sections)
-        hints = get_type_hints(type(sections[section]))
+        hints = field_types(type(sections[section]))
         options = {name: Option(hint, None) for name, hint in hints.items()}
+        if section == "task" and key in protocol.task.FIXED:
+            raise UsageError(f"--set {path}: {protocol.task.FIXED[key]}")
         changes[section][key] = read_option(section, key, text, options)
     training = changes["training"]
     if "steps" in training and "warmup" not in training:
@@ -60,11 +62,21 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
     return _checked(changed), differing
 
 
+def with_source(protocol: Protocol, source: str | None) -> Protocol:
+    """The protocol with data from `source`, where one is asked for."""
+    if source is None:
+        return protocol
+    options = {"source": Option(field_types(type(protocol.task))["source"], None)}
+    chosen = read_option("task", "source", source, options)
+    return replace(protocol, task=replace(protocol.task, source=chosen))
+
+
 def _checked(protocol: Protocol) -> Protocol:
     model, longest = protocol.model, protocol.task.max_len
-    vocabulary = len(get_task("listops").metadata.vocabulary)
-    if model.vocabulary < vocabulary:
-        raise UsageError(f"model.vocabulary must be {vocabulary} or more for listops")
+    if model.vocabulary < protocol.task.VOCABULARY:
+        raise UsageError(
+            f"model.vocabulary must be {protocol.task.VOCABULARY} or more for this task"
+        )
     tokens = longest + (model.pooling == "cls")
     if model.positions < tokens:
         raise UsageError(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from attention_zoo.errors import UsageError
-from lra.tasks.listops import ListOpsSettings
+from lra.tasks import AnySettings
 
 
 def _at_least(least: int, section: str, settings: Any, *keys: str) -> None:
@@ -20,9 +20,11 @@ class ModelSettings:
 
     vocabulary: rows of the token table; token_std: of its initial normal distribution.
     positions: rows of the position table, learned or sinusoidal (Vaswani et al. 2017, §3.5).
-    bias: of the q, k, v and output projections. pooling: the mean of the real tokens; their sum
-    over `positions`, the length to which the small protocols' sources pad; or a learned vector,
-    zero at first, that stands before the sequence.
+    inner: the width of q, k and v, dim where it is none. bias: of the q, k, v and output
+    projections. pooling: the mean of the real tokens; their sum over `positions`, the length to
+    which the small protocols' sources pad; a learned vector, zero at first, that stands before the
+    sequence (cls); or the first token. pairs: what the head sees of two sequences a and b,
+    [a, b, a·b, a−b], or [a, b] and one more hidden layer of half the width (LRA's released code).
     """
 
     layers: int = 2
@@ -35,13 +37,20 @@ class ModelSettings:
     token_std: float = 0.02
     positions: int = 2048
     encoding: Literal["learned", "sinusoidal"] = "learned"
+    inner: int | None = None
     bias: bool = True
-    pooling: Literal["mean", "padded_mean", "cls"] = "mean"
+    pooling: Literal["mean", "padded_mean", "cls", "first"] = "mean"
+    pairs: Literal["product", "concat"] = "product"
 
     def __post_init__(self) -> None:
         _at_least(1, "model", self, "layers", "dim", "heads", "ffn", "head", "positions")
-        if self.dim % self.heads:
-            raise UsageError(f"model.dim={self.dim} is no multiple of model.heads={self.heads}")
+        if self.width < 1 or self.width % self.heads:
+            name = "dim" if self.inner is None else "inner"
+            raise UsageError(
+                f"model.{name}={self.width} is no multiple of model.heads={self.heads}"
+            )
+        if self.pairs == "concat":
+            _at_least(2, "model", self, "head")
         if not 0 <= self.dropout < 1:
             raise UsageError(f"model.dropout={self.dropout} is not in [0, 1)")
         if self.token_std <= 0:
@@ -49,30 +58,40 @@ class ModelSettings:
         if self.encoding == "sinusoidal" and self.dim % 2:
             raise UsageError(f"model.encoding=sinusoidal needs an even model.dim, not {self.dim}")
 
+    @property
+    def width(self) -> int:
+        """Of q, k and v, all heads together."""
+        return self.dim if self.inner is None else self.inner
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """AdamW under one of two schedules.
+    """AdamW under one of three schedules.
 
     onecycle: torch's OneCycleLR with linear annealing, from learning_rate/25 up to learning_rate
     over `warmup` steps, then down to a 10⁴th of the start; β₁ runs .95 → .85 → .95 and beta1 is
-    not used. rsqrt: learning_rate · min(1, step/warmup) / √max(step, warmup).
+    not used. rsqrt: learning_rate · min(1, step/warmup) / √max(step, warmup). cosine:
+    learning_rate · min(1, step/warmup) · ½(1 + cos(π · max(0, step − warmup) / steps)).
 
     steps, warmup, eval_every: optimizer steps. batch: examples. clip_value: largest entry of a
-    gradient. select: which weights are tested, the best on validation or the last validated.
-    drop_last: evaluations leave out what fills no whole batch.
+    gradient; clip_norm: its largest norm. bucket: so many batches share their examples out by
+    length, which saves padding; 0 leaves them as the seed shuffled them. select: which weights are
+    tested, the best on validation or the last validated. drop_last: evaluations leave out what
+    fills no whole batch.
     """
 
     steps: int = 5_000
     batch: int = 32
     learning_rate: float = 1e-4
-    schedule: Literal["onecycle", "rsqrt"] = "onecycle"
+    schedule: Literal["onecycle", "rsqrt", "cosine"] = "onecycle"
     warmup: int = 1_000
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-6
     weight_decay: float = 0.0
     clip_value: float | None = None
+    clip_norm: float | None = None
+    bucket: int = 0
     eval_every: int = 50
     select: Literal["best", "last"] = "best"
     drop_last: bool = False
@@ -89,12 +108,19 @@ class TrainingSettings:
             raise UsageError("training needs learning_rate > 0, epsilon > 0 and weight_decay ≥ 0")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
             raise UsageError("training.beta1 and training.beta2 must be in [0, 1)")
-        if self.clip_value is not None and self.clip_value <= 0:
-            raise UsageError("training.clip_value must be more than 0, or none")
+        _at_least(0, "training", self, "bucket")
+        for key in ("clip_value", "clip_norm"):
+            if getattr(self, key) is not None and getattr(self, key) <= 0:
+                raise UsageError(f"training.{key} must be more than 0, or none")
+        if self.clip_value is not None and self.clip_norm is not None:
+            raise UsageError("training.clip_value and training.clip_norm: only one can be set")
 
-    def rsqrt_rate(self, step: int) -> float:
-        """The share of learning_rate at a step from 0, under schedule=rsqrt."""
-        return min(1.0, step / self.warmup) / math.sqrt(max(step, self.warmup))
+    def rate(self, step: int) -> float:
+        """The share of learning_rate at a step from 0, under schedule=rsqrt or cosine."""
+        warm = min(1.0, step / self.warmup)
+        if self.schedule == "rsqrt":
+            return warm / math.sqrt(max(step, self.warmup))
+        return warm * 0.5 * (1 + math.cos(math.pi * max(0, step - self.warmup) / self.steps))
 
 
 @dataclass(frozen=True)
@@ -113,7 +139,7 @@ class Protocol:
     source: str
     comparable: str
     deviations: tuple[Deviation, ...]
-    task: ListOpsSettings
+    task: AnySettings
     model: ModelSettings
     training: TrainingSettings
 

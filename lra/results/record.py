@@ -12,10 +12,11 @@ from lra.measure.variant import Measurement
 from lra.protocols import Protocol
 from lra.system.environment import Environment
 from lra.system.files import write_json
+from lra.tasks import get_task
 from lra.training.evaluation import Evaluation
 from lra.typed import load
 
-SCHEMA = 2
+SCHEMA = 3
 RECORD, FAILURE = "record.json", "failure.json"
 
 
@@ -64,8 +65,9 @@ class FilterWeights:
 class RunRecord:
     """What is on record of every run, however it ended.
 
-    attention: its canonical spec. modified: settings that left the protocol, by name. command:
-    what repeats the run. environment: of its measurement, where there is one.
+    attention: its canonical spec. micro_batch: examples that went through the model at once, where
+    not the whole batch. modified: settings that left the protocol, by name. command: what repeats
+    the run. environment: of its measurement, where there is one.
     """
 
     schema: int
@@ -77,6 +79,7 @@ class RunRecord:
     seed: int
     precision: str
     accelerator: str
+    micro_batch: int | None
     modified: dict[str, Any]
     protocol: Protocol
     data: Data
@@ -101,6 +104,15 @@ class Failure(RunRecord):
 
     kind: str
     reason: str
+
+
+def learned(record: Record) -> bool:
+    """Whether a run is more than two standard errors better than what needs no learning: guessing
+    uniformly, or the most frequent label."""
+    constant = max(
+        get_task(record.task).metadata.chance, record.data.baselines.get("majority class", 0.0)
+    )
+    return record.test.accuracy > constant + 2 * record.test.standard_error
 
 
 def write_record(directory: Path, record: Record | Failure) -> None:

@@ -8,8 +8,9 @@ import pandas as pd
 from attention_zoo.spec import base_of
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
-from lra.results.record import Failure, Record
+from lra.results.record import Failure, Record, learned
 from lra.system.files import fingerprint
+from lra.tasks import get_task
 
 NONE = "–"
 
@@ -22,6 +23,7 @@ def comparable(record: Record | Failure) -> tuple:
         fingerprint(record.protocol.settings),
         record.data.fingerprint,
         record.precision,
+        record.micro_batch,
         environment.device,
         environment.threads,
         environment.versions.get("torch"),
@@ -39,9 +41,10 @@ def groups(records: Iterable[Record | Failure]) -> list[list[Record | Failure]]:
 def table(records: Sequence[Record | Failure]) -> pd.DataFrame:
     """A row per attention of one comparable group, then one per trivial rule, in numbers.
 
-    Accuracy in percent: mean and sample standard deviation over seeds; Δ over the seeds that an
-    attention shares with its base. Costs: medians over seeds. What is missing is missing; runs
-    that failed are counted, by kind, and enter no figure.
+    Accuracy in percent: mean and sample standard deviation over seeds; s.e.: the binomial standard
+    error of one run of that accuracy; learned: the runs that are better than a constant answer; Δ
+    over the seeds that an attention shares with its base. Costs: medians over seeds. What is
+    missing is missing; runs that failed are counted, by kind, and enter no figure.
     """
     by_attention: dict[str, dict[int, Record]] = {record.attention: {} for record in records}
     failed: dict[str, list[str]] = {}
@@ -79,10 +82,20 @@ def _row(
         **({} if failed is None else {"failed": ", ".join(counts) or None}),
         "accuracy": accuracy.mean(),
         "std": accuracy.std(),
+        "s.e.": binomial_error(accuracy.mean(), runs),
+        "learned": f"{sum(map(learned, runs.values()))} of {len(runs)}" if runs else None,
         "delta": delta.mean(),
         "delta n": len(delta),
         **costs.median(),
     }
+
+
+def binomial_error(percent: float, runs: dict[int, Record]) -> float | None:
+    """√(p(1 − p) / n), in points, of a test split of n examples."""
+    if not runs:
+        return None
+    n = next(iter(runs.values())).test.count
+    return (percent * (100 - percent) / n) ** 0.5
 
 
 def cost_columns(measured: Measurement) -> dict[str, float]:
@@ -115,11 +128,17 @@ def presented(frame: pd.DataFrame) -> str:
             spreads = frame["std"].map(lambda std: "" if pd.isna(std) else f" ± {std:.1f}")
             means = frame[column].map(lambda mean: NONE if pd.isna(mean) else f"{mean:.1f}")
             shown["test accuracy %"] = means + spreads
+        elif column == "s.e.":
+            shown[column] = frame[column].map(lambda e: NONE if pd.isna(e) else f"{e:.1f}")
         elif column == "delta":
             shown["Δ over base"] = [
                 NONE if pd.isna(delta) else f"{delta:+.1f} (n={n:.0f})"
                 for delta, n in zip(frame[column], frame["delta n"], strict=True)
             ]
+        elif column == "over softmax %":
+            shown[column] = frame[column].map(
+                lambda more: _cell(more) + " (LRA allows 10)" * (more > 10)
+            )
         elif column not in ("std", "delta n"):
             shown[column] = frame[column].map(_cell)
     return shown.to_markdown(index=False, tablefmt="github", disable_numparse=True)
@@ -149,12 +168,14 @@ def caption(records: Sequence[Record | Failure]) -> list[str]:
     data = f"Data: {first.data.source}, fingerprint {first.data.fingerprint}"
     lines = [heading(first.task, protocol, first.modified)]
     if isinstance(first, Record):
-        n = first.test.count
+        chance = get_task(first.task).metadata.chance
         lines += [
-            f"{data}, {n:,} test examples (binomial standard error {50 / n**0.5:.1f} points at "
-            "most). In brackets: rules that read one token or none.",
-            f"Cost: median training step and forward pass, batch {protocol.training.batch}, "
-            f"N = {protocol.task.max_len:,}, {first.precision}; memory of one training step.",
+            f"{data}, {first.test.count:,} test examples; chance {100 * chance:.0f} %. s.e.: "
+            "binomial. Learned: two s.e. above chance and the majority class. In brackets: rules "
+            "that read one token or none.",
+            "Cost: median training step and forward pass, batch "
+            f"{batch_of(protocol, first.micro_batch)}, N = {protocol.task.max_len:,}, "
+            f"{first.precision}; memory of one training step.",
         ]
     else:
         lines += [f"{data}. No run has ended with a result."]
@@ -164,6 +185,11 @@ def caption(records: Sequence[Record | Failure]) -> list[str]:
         f"torch {environment.versions.get('torch')}, Python {environment.python}; "
         f"commit {', '.join(commits)}.",
     ]
+
+
+def batch_of(protocol: Protocol, micro: int | None) -> str:
+    """The batch, and the parts in which it went through the model."""
+    return str(protocol.training.batch) + (f" in parts of {micro}" if micro else "")
 
 
 def short(commit: str | None) -> str:
@@ -186,6 +212,7 @@ def render(records: Iterable[Record | Failure], style: str) -> str:
                 threads=part[0].environment.threads,
                 torch=part[0].environment.versions.get("torch"),
                 precision=part[0].precision,
+                micro_batch=part[0].micro_batch,
             )
             for part in parts
         ]

@@ -1,21 +1,28 @@
 """What a task is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+
+from attention_zoo import UsageError
+from lra.data.archives import Archive
 from lra.data.store import Split
+from lra.data.writer import Example, Writer
 
-Example = tuple[bytes, int]  # token ids, label
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class TaskMetadata:
     """What a table, a reader or a test needs to know of a task.
 
-    length: the longest sequence (tokens). chance: accuracy of guessing uniformly. splits: sizes
-    of the official data.
+    length: the longest sequence (tokens). chance: accuracy of guessing uniformly. vocabulary:
+    token ids are below it. padding: the id that fills batches up, None where sequences have one
+    length and every id is a token. sequences: how many an example has. splits: sizes of the
+    official data. layout: the official files and where they stand in the data folder.
     """
 
     name: str
@@ -24,24 +31,86 @@ class TaskMetadata:
     length: int
     classes: int
     chance: float
-    vocabulary: tuple[str, ...]
+    vocabulary: int
+    padding: int | None
+    sequences: int
     splits: dict[str, int]
     source: str
+    layout: str
     licence: str
     citation: str
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """What decides a task's data and how batches are made of them.
+
+    DECIDE: the settings that the data depend on, for each source. BATCHES: those that shape batches
+    alone. FIXED: what no `--set` changes, and what does. VOCABULARY: token ids are below it.
+    source=auto takes the official files where the data folder has them.
+    """
+
+    DECIDE: ClassVar[Mapping[str, tuple[str, ...]]]
+    BATCHES: ClassVar[tuple[str, ...]] = ()
+    FIXED: ClassVar[Mapping[str, str]] = {"source": "--source chooses it"}
+    VOCABULARY: ClassVar[int]
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in self.DECIDE[self.source]}
+
+    @property
+    def effective(self) -> set[str]:
+        """The settings that make a difference to this source."""
+        return {"source", *self.DECIDE[self.source], *self.BATCHES}
+
+    @property
+    def masked(self) -> int | None:
+        """The token id at which positions count as padding, besides what fills batches up."""
+        return None
+
+
+def require_sizes(settings: TaskSettings) -> None:
+    """Raises UsageError for a split without examples."""
+    if min(settings.train, settings.val, settings.test) < 1:
+        raise UsageError("task.train, task.val and task.test must be 1 or more")
+
+
+def require_counts(found: Mapping[str, Sized], settings: TaskSettings) -> None:
+    """Raises UsageError where the official files hold more or fewer examples than they should."""
+    for split, examples in found.items():
+        expected = getattr(settings, split)
+        if len(examples) != expected:
+            raise UsageError(
+                f"the official files hold {len(examples):,} {split} examples, expected "
+                f"{expected:,}: bring what is missing, or set task.{split}={len(examples)} if they "
+                "are meant to be so"
+            )
 
 
 @dataclass(frozen=True)
 class Task:
     """A task: its metadata and where its examples come from.
 
-    official: `data_dir -> {split: file}`, the official files that a folder holds, else nothing.
-    examples: `(settings, files, workers) -> {split: examples}`, deterministic in the settings and,
-    where settings.source is official, the contents of the files.
-    baselines: accuracy (0–1) on the test split of rules that read next to nothing, by name.
+    official: `(data_dir, settings) -> {name: file or folder}`, the official files that a folder
+    holds, else nothing. archive, root: the file in which they are distributed, and the folder in
+    it, and then in the data folder, that holds them. examples: `(settings, files, writer) ->
+    {split: examples}`, deterministic in the settings and, where settings.source is official, the
+    contents of the files. baselines: accuracy (0–1) on the test split of rules that read next to
+    nothing, by name. generates: whether `auto` draws the data where there are no official files.
     """
 
     metadata: TaskMetadata
-    official: Callable[[Path], dict[str, Path]]
-    examples: Callable[[Any, dict[str, Path], int | None], dict[str, Sequence[Example]]]
+    settings: type[TaskSettings]
+    official: Callable[[Path, Any], dict[str, Path]]
+    archive: Archive
+    root: Callable[[Any], str]
+    examples: Callable[[Any, dict[str, Path], Writer], dict[str, Sequence[Example]]]
     baselines: Callable[[dict[str, Split]], dict[str, float]]
+    generates: bool
+
+
+def majority(splits: dict[str, Split]) -> dict[str, float]:
+    """Test accuracy of the most frequent training label."""
+    answer = np.bincount(splits["train"].labels).argmax()
+    return {"majority class": float((splits["test"].labels == answer).mean())}

@@ -10,3 +10,8 @@ class Evaluation:
     loss: float
     accuracy: float
     count: int
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, binomial: √(p(1 − p) / count)."""
+        return (self.accuracy * (1 - self.accuracy) / self.count) ** 0.5

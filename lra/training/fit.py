@@ -14,13 +14,13 @@ from torch.utils.data import DataLoader
 
 from attention_zoo import UsageError
 from gfsa import GraphFilter
-from lra.data.batches import Stream, evaluation_batches, training_batches
+from lra.data.batches import Padding, Stream, evaluation_batches, training_batches
 from lra.data.store import Store
 from lra.model import Encoder, build_model
-from lra.protocols import Protocol
 from lra.run_config import RunConfig
 from lra.system import interrupts
 from lra.system.threads import fix_threads
+from lra.tasks import get_task
 from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
 from lra.training.curve import Curve
 from lra.training.evaluation import Evaluation
@@ -74,7 +74,7 @@ def train(
     settings = config.protocol.training
     model = build_model(config.attention, config.protocol, config.task, config.seed)
     initial = filter_weights(model)
-    module = Classifier(model, settings, config.seed)
+    module = Classifier(model, settings, config.seed, config.micro_batch)
     curve = Curve()
     checkpoints = Checkpoints(folder, config.identity, settings.select, curve)
     newest = newest_checkpoint(folder, config.identity)
@@ -87,25 +87,26 @@ def train(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, settings.steps),
-        gradient_clip_val=settings.clip_value,
-        gradient_clip_algorithm="value",
+        gradient_clip_val=settings.clip_value or settings.clip_norm,
+        gradient_clip_algorithm="value" if settings.clip_value else "norm",
         logger=[curve, *tensorboard(folder, launch)],
         plugins=[SealedFiles()],
         callbacks=[Progress(settings.steps, report), checkpoints],
     )
     share = {"rank": trainer.global_rank, "ranks": trainer.world_size}
+    examples = store.splits["train"]
     stream = Stream(
-        len(store.splits["train"]),
+        len(examples),
         settings.batch,
         settings.steps,
         config.seed,
         start=start,
+        bucket=settings.bucket,
+        lengths=examples.lengths.max(1) if settings.bucket else None,
         **share,
     )
-    batches = training_batches(store.splits["train"], stream, config.protocol.task.max_len)
-    held_out = {
-        split: evaluation(store, split, config.protocol, trainer) for split in ("val", "test")
-    }
+    batches = training_batches(examples, stream, padding(config))
+    held_out = {split: evaluation(store, split, config, trainer) for split in ("val", "test")}
     with interrupts.deferred():
         if start < settings.steps:
             trainer.fit(module, batches, held_out["val"], ckpt_path=newest and newest[0])
@@ -139,6 +140,8 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
             f"training.batch={config.protocol.training.batch} cannot be shared equally among "
             f"--devices {launch.devices}"
         )
+    if launch.devices > 1 and config.micro_batch:
+        raise UsageError("--micro-batch is for one device: several share the batch already")
     if any(word in launch.strategy for word in ("spawn", "fork", "notebook")):
         raise UsageError(
             f"--strategy {launch.strategy} does not run each device's process as a command of its "
@@ -165,9 +168,15 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
         ) from error
 
 
-def evaluation(store: Store, split: str, protocol: Protocol, trainer: pl.Trainer) -> DataLoader:
+def padding(config: RunConfig) -> Padding:
+    """How the batches of a run's task are filled up."""
+    task = config.protocol.task
+    return Padding(task.max_len, get_task(config.task).metadata.padding or 0, task.masked)
+
+
+def evaluation(store: Store, split: str, config: RunConfig, trainer: pl.Trainer) -> DataLoader:
     """This rank's batches of a split, under the protocol."""
-    settings, examples = protocol.training, len(store.splits[split])
+    settings, examples = config.protocol.training, len(store.splits[split])
     if examples < (settings.batch if settings.drop_last else trainer.world_size):
         raise UsageError(
             f"the {split} split has {examples} examples: too few for training.drop_last=true with "
@@ -176,7 +185,8 @@ def evaluation(store: Store, split: str, protocol: Protocol, trainer: pl.Trainer
     return evaluation_batches(
         store.splits[split],
         settings.batch,
-        protocol.task.max_len,
+        padding(config),
+        micro=config.micro_batch,
         drop_last=settings.drop_last,
         rank=trainer.global_rank,
         ranks=trainer.world_size,

@@ -14,6 +14,7 @@ from lra.failures import NotFinite
 from lra.protocols import TrainingSettings
 from lra.seeds import derive, generator
 from lra.training.evaluation import Evaluation
+from lra.training.loss import training_loss
 from lra.training.optimizer import parameter_groups, schedule
 
 CHECK_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
@@ -22,22 +23,25 @@ CHECK_EVERY = 10  # steps between two looks at the loss, each of which waits for
 class Classifier(pl.LightningModule):
     """Cross-entropy training of a model, evaluated by exact counts over whole splits."""
 
-    def __init__(self, model: nn.Module, settings: TrainingSettings, seed: int) -> None:
+    def __init__(
+        self, model: nn.Module, settings: TrainingSettings, seed: int, micro: int | None = None
+    ) -> None:
         super().__init__()
-        self.model, self.settings, self.seed = model, settings, seed
+        self.model, self.settings, self.seed, self.micro = model, settings, seed, micro
         self.evaluation: Evaluation | None = None  # of the last whole pass over a split
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         prepare_step(self.model, self.seed, self.global_step, self.global_rank)
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        tokens, keep, labels = batch
-        logits = self.model(tokens, keep).float()
-        loss = F.cross_entropy(logits, labels)
-        accuracy = (logits.detach().argmax(-1) == labels).float().mean()
+        self.zero_grad()
+        loss, accuracy = training_loss(self.model, batch, self.micro)
         several = self.trainer.world_size > 1
         self.log_dict({"train.loss": loss.detach(), "train.accuracy": accuracy}, sync_dist=several)
         return {"loss": loss, "accuracy": accuracy}
+
+    def optimizer_zero_grad(self, *arguments: Any) -> None:
+        """Lightning clears gradients after the training step, which has then added some up."""
 
     def on_train_batch_end(self, outputs: dict[str, Tensor], batch: Batch, batch_idx: int) -> None:
         if self.global_step % CHECK_EVERY == 0:

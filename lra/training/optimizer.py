@@ -23,8 +23,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def schedule(optimizer: Optimizer, settings: TrainingSettings) -> LRScheduler:
-    if settings.schedule == "rsqrt":
-        return LambdaLR(optimizer, settings.rsqrt_rate)
+    if settings.schedule != "onecycle":
+        return LambdaLR(optimizer, settings.rate)
     return OneCycleLR(
         optimizer,
         max_lr=settings.learning_rate,

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from attention_zoo import UsageError
 from lra.cli import main
-from lra.data.store import open_store, write_store
+from lra.data.store import open_store
 from lra.journal import read_journal, write_journal
 from lra.results.record import Record, read_record, write_record
 from lra.run import Journal
@@ -93,7 +94,7 @@ def test_damaged_stores_are_refused(folder, data):
     original = store()
     path = folder / original.path.name
     if not path.exists():
-        write_store(path, original.recipe, original.splits, original.baselines)
+        shutil.copytree(original.path, path)
     name = data.draw(st.sampled_from(sorted(file.name for file in path.iterdir())))
     content = (path / name).read_bytes()
     other = damaged(data, content)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lra.data.batches import Stream, evaluation_batches
+from lra.data.batches import Padding, Stream, evaluation_batches
 from lra.system.environment import ROOT
 from lra.training.fit import Launch
 
@@ -57,7 +57,7 @@ def test_the_ranks_share_each_batch_and_each_split(ranks):
             batch
             for rank in range(ranks)
             for batch in evaluation_batches(
-                split, 8, 32, drop_last=drop_last, rank=rank, ranks=ranks
+                split, 8, Padding(32), drop_last=drop_last, rank=rank, ranks=ranks
             )
         ]
         assert sum(len(labels) for _, _, labels in batches) == count
@@ -66,7 +66,7 @@ def test_the_ranks_share_each_batch_and_each_split(ranks):
             for tokens, keep, _ in batches
             for row, kept in zip(tokens, keep, strict=True)
         )
-        assert seen == sorted(split[i][0].tolist() for i in range(count))
+        assert seen == sorted(split[i][0][0].tolist() for i in range(count))
 
 
 def test_tensorboard_is_logged_to_on_request(tmp_path):

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
-from lra.data.store import Split
 from lra.tasks.listops import generate
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
@@ -20,6 +19,8 @@ from lra.tasks.listops.expressions import (
 )
 from lra.tasks.listops.generate import CHUNK, Shape, chunk, distinct_expressions, draw
 from lra.tasks.listops.task import LISTOPS, ListOpsSettings
+
+from .tiny import split_of
 
 OFFICIAL = Shape(min_length=500, max_length=2000, max_depth=10, max_args=10)
 SMALL = Shape(min_length=4, max_length=40, max_depth=5, max_args=4)
@@ -141,7 +142,7 @@ def test_labels_and_trivial_rules_are_as_measured(sample):
     labels = np.array([evaluate(tokens) for tokens in sample])
     expected = [0.170, 0.091, 0.077, 0.082, 0.090, 0.085, 0.077, 0.072, 0.087, 0.169]
     assert (abs(np.bincount(labels, minlength=10) / len(labels) - expected) < 0.017).all()
-    split = Split.of(list(zip(sample, labels.tolist(), strict=True)))
+    split = split_of(list(zip(sample, labels.tolist(), strict=True)))
     rules = LISTOPS.baselines({"train": split, "test": split})
     assert abs(rules["majority class"] - 0.170) < 0.017
     assert abs(rules["root operator"] - 0.362) < 0.022
@@ -170,11 +171,3 @@ def test_impossible_settings_are_refused(monkeypatch):
     for settings in ({"min_length": 9, "max_length": 9}, {"train": 0}, {"max_args": 1}):
         with pytest.raises(UsageError):
             ListOpsSettings(**settings)
-
-
-def test_metadata_is_complete():
-    about = LISTOPS.metadata
-    assert about.splits == {"train": 96_000, "val": 2_000, "test": 2_000}
-    assert about.length == ListOpsSettings().max_len == 2_000
-    assert about.chance == 1 / about.classes
-    assert all((about.source, about.licence, about.citation, about.modality))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -20,8 +21,8 @@ from lra.tasks.listops.official import official_files, parse_row, read_official
 
 from .test_listops import surface, trees, value
 
-SETTINGS = ListOpsSettings(min_length=0, max_length=60)
 SIZES = {"train": 40, "val": 10, "test": 7}
+SETTINGS = ListOpsSettings(min_length=0, max_length=60, **SIZES)
 ROWS = [
     (nested, evaluate(encode(nested)))
     for nested in (
@@ -51,7 +52,7 @@ def test_the_official_rows_are_the_data(tmp_path, end, workers):
     store = prepare(source(tmp_path), print, workers)
     assert store.recipe["source"] == "official"
     assert {name: len(split) for name, split in store.splits.items()} == SIZES
-    for i, (tokens, label) in enumerate(store.splits["val"]):
+    for i, ((tokens,), label) in enumerate(store.splits["val"]):
         text, target = ROWS[i % len(ROWS)]
         assert (bytes(tokens), label) == (encode(text), target)
         if i == 9:
@@ -93,9 +94,8 @@ def test_they_decide_the_fingerprint_and_are_never_written_to(tmp_path):
     assert contents["train"] == hashlib.sha256(train).hexdigest()
     (tmp_path / "basic_test.tsv").write_text("Source\tTarget\n7\t7\n")
     assert source(tmp_path).fingerprint != first.fingerprint
-    assert source(tmp_path, ListOpsSettings(min_length=0, max_length=61)).recipe["settings"] == {
-        "brackets": "keep"
-    }
+    longer = source(tmp_path, replace(SETTINGS, max_length=61)).recipe["settings"]
+    assert longer == {"brackets": "keep", **SIZES}
 
 
 def test_the_source_can_be_chosen(tmp_path):
@@ -113,12 +113,10 @@ def test_the_source_can_be_chosen(tmp_path):
 def test_brackets_can_be_dropped_as_the_lineage_did(tmp_path):
     write_official(tmp_path)
     kept = prepare(source(tmp_path), print, 1)
-    dropped = prepare(
-        source(tmp_path, ListOpsSettings(min_length=0, max_length=60, brackets="drop")), print, 1
-    )
+    dropped = prepare(source(tmp_path, replace(SETTINGS, brackets="drop")), print, 1)
     assert kept.fingerprint != dropped.fingerprint and kept.baselines == dropped.baselines
     pairs = zip(kept.splits["test"], dropped.splits["test"], strict=True)
-    for (full, label), (short, same) in pairs:
+    for ((full,), label), ((short,), same) in pairs:
         assert bytes(short) == bytes(full).replace(bytes([CLOSE_ID]), b"") and label == same
         assert CLOSE_ID not in short
 
@@ -127,7 +125,7 @@ def test_prepared_rows_that_are_too_long_for_a_run_are_refused(tmp_path):
     write_official(tmp_path)
     prepare(source(tmp_path), print, 1)
     with pytest.raises(UsageError, match="have sequences of 8 tokens"):
-        prepare(source(tmp_path, ListOpsSettings(min_length=0, max_length=7)), print, 1)
+        prepare(source(tmp_path, replace(SETTINGS, max_length=7)), print, 1)
 
 
 GOOD = f"{ROWS[1][0]}\t{ROWS[1][1]}"
@@ -162,7 +160,7 @@ def test_a_wrong_row_is_refused_with_file_line_and_what_was_expected(tmp_path, l
         read_official(file, 60, 1)
     with pytest.raises(UsageError, match=r"basic_val\.tsv:5: "):
         prepare(source(tmp_path), print)
-    assert not [p for p in (tmp_path / "prepared").iterdir() if p.suffix != ".lock"]
+    assert not [p for p in (tmp_path / "prepared").iterdir() if not p.name.startswith(".")]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"Source,Target\n", GOOD.encode()])
@@ -206,28 +204,36 @@ def test_a_damaged_row_is_refused_or_still_true(data):
     assert encode(expression) == tokens and evaluate(tokens) == label == int(line.rstrip()[-1:])
 
 
-SMALL = ["task.max_length=32", "model.dim=16", "model.positions=32"]
+SMALL = ["task.max_length=32", *(f"task.{split}={n}" for split, n in SIZES.items())]
+SMALL += ["model.dim=16", "model.positions=32"]
 SMALL += ["training.steps=4", "training.warmup=2", "training.batch=8", "training.eval_every=4"]
 
 
 def test_records_and_tables_say_official(tmp_path, capsys):
     data, results = str(write_official(tmp_path / "data")), str(tmp_path / "results")
     words = ["--task", "listops", "--attn", "linear", "--protocol", "quick"]
-    words += ["--data-dir", data, "--results", results]
-    assert main([*words, "--set", *SMALL, "task.source=official"]) == 0
+    words += ["--data-dir", data, "--results", results, "--source", "official"]
+    assert main([*words, "--set", *SMALL]) == 0
     out = capsys.readouterr().out
     assert "Data: official, fingerprint " in out and "7 test examples" in out
     (path,) = (tmp_path / "results").glob("runs/*/record.json")
     record = json.loads(path.read_text())
     assert record["data"]["source"] == "official" and record["test"]["count"] == 7
-    assert "task.source=official" in record["command"]
+    assert "--source official" in record["command"]
     assert "task.source" not in record["modified"]
-    assert main([*words, "--set", *SMALL, "task.source=official", "task.seed=1"]) == 2
-    assert "task.seed has no effect on the official files" in capsys.readouterr().err
+    assert main([*words, "--set", *SMALL, "task.seed=1"]) == 2
+    assert "task.seed has no effect on the official data" in capsys.readouterr().err
     assert main(["evaluate", path.parent.name, "--data-dir", data, "--results", results]) == 0
     (tmp_path / "data" / "basic_test.tsv").write_text("Source\tTarget\n7\t7\n")
     assert main(["evaluate", path.parent.name, "--data-dir", data, "--results", results]) == 2
     assert "are not those that this run began with" in capsys.readouterr().err
+
+
+def test_a_file_that_lacks_rows_is_refused(tmp_path):
+    write_official(tmp_path, sizes=SIZES | {"test": 6})
+    with pytest.raises(UsageError, match="hold 6 test examples, expected 7"):
+        prepare(source(tmp_path), print, 1)
+    assert not [p for p in (tmp_path / "prepared").iterdir() if not p.name.startswith(".")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

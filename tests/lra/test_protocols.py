@@ -1,4 +1,6 @@
 import dataclasses
+import json
+from typing import get_args
 
 import pytest
 import torch
@@ -6,23 +8,21 @@ import torch
 from attention_zoo import UsageError, names, parse_spec
 from lra.model import build_model
 from lra.protocols import (
-    GOOGLE,
-    NYSTROMFORMER,
     PROTOCOLS,
-    QUICK,
-    SKYFORMER,
     ModelSettings,
     Protocol,
     get_protocol,
     override,
 )
-from lra.tasks import get_task
+from lra.tasks import TASKS, AnySettings, get_task
 from lra.training.module import Classifier
-from lra.typed import load
+from lra.typed import field_types, load
+
+NYSTROMFORMER, SKYFORMER, GOOGLE, QUICK = (get_protocol(name, "listops") for name in PROTOCOLS)
 
 
-def parameters(spec, protocol=NYSTROMFORMER):
-    model = build_model(parse_spec(spec), protocol, "listops", seed=0)
+def parameters(spec, protocol=NYSTROMFORMER, task="listops"):
+    model = build_model(parse_spec(spec), protocol, task, seed=0)
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -52,6 +52,49 @@ def test_other_protocols_have_their_published_sizes(protocol, settings, size):
     assert (
         parameters("linear+gfsa", changed) == size + 3 * changed.model.layers * changed.model.heads
     )
+
+
+def test_lineages_data_can_be_brought_back():
+    text = get_protocol("nystromformer", "text")
+    changed, modified = override(text, ["task.max_len=1000", "task.select_on=test"])
+    assert modified == {"task.max_len": 1000, "task.select_on": "test"}
+    assert (text.task.max_len, changed.task.max_len) == (4_000, 1_000)
+    for task in ("image", "pathfinder", "pathx"):
+        plain = get_protocol("google", task)
+        changed, modified = override(plain, ["task.black=padding"])
+        assert (plain.task.masked, changed.task.masked) == (None, 0)
+        assert modified == {"task.black": "padding"}
+
+
+@pytest.mark.parametrize(
+    ("task", "assignment", "message"),
+    [
+        ("pathfinder", "task.resolution=64", "--task chooses it"),
+        ("pathfinder", "task.source=official", "--source chooses it"),
+        ("pathfinder", "task.level=curv_contour_length_12", "curv_baseline"),
+        ("pathx", "model.positions=1024", "fewer than the 16384 tokens"),
+        ("image", "task.max_len=100", "max_len"),
+        ("text", "task.max_len=0", "1 or more"),
+        ("text", "task.black=padding", "black"),
+        ("retrieval", "model.pairs=sum", "product|concat"),
+        ("image", "model.inner=63", "model.inner=63 is no multiple"),
+        ("image", "training.clip_norm=0", "more than 0, or none"),
+        ("text", "training.bucket=-1", "0 or more"),
+        ("text", "model.vocabulary=256", "must be 257 or more"),
+    ],
+)
+def test_mistakes_of_other_tasks_are_refused(task, assignment, message):
+    with pytest.raises(UsageError, match=message):
+        override(get_protocol("nystromformer", task), [assignment])
+
+
+def test_settings_of_tasks_are_told_apart_by_their_keys():
+    keys = [frozenset(field_types(cls)) for cls in get_args(AnySettings)]
+    assert len(set(keys)) == len(keys) == len({task.settings for task in TASKS.values()})
+    for name in PROTOCOLS:
+        for task in TASKS:
+            protocol = get_protocol(name, task)
+            assert load(Protocol, json.loads(json.dumps(dataclasses.asdict(protocol)))) == protocol
 
 
 def test_skyformer_differs_from_nystromformer_in_its_training_alone():
@@ -102,8 +145,10 @@ def test_googles_schedule_is_an_inverse_square_root():
     assert rates[4_000] == pytest.approx(0.05 / 4_000**0.5)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
-def test_what_restores_the_source_can_be_typed_and_marks_the_record(protocol):
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_what_restores_the_source_can_be_typed_and_marks_the_record(name, task):
+    protocol = get_protocol(name, task)
     for deviation in protocol.deviations:
         if deviation.restore:
             option, *assignments = deviation.restore.split()
@@ -123,7 +168,7 @@ def test_nystromformer_numbers():
         50,
     )
     assert (training.learning_rate, training.epsilon, training.weight_decay) == (1e-4, 1e-6, 0)
-    assert len(NYSTROMFORMER.deviations) == 6
+    assert len(NYSTROMFORMER.deviations) == 7
     assert "not comparable with LRA" in QUICK.comparable
 
 

@@ -8,7 +8,7 @@ import pytest
 from attention_zoo import UsageError
 from lra.measure.timing import Timing
 from lra.measure.variant import Measurement
-from lra.protocols import NYSTROMFORMER, QUICK, override
+from lra.protocols import get_protocol, override
 from lra.results.record import (
     SCHEMA,
     Data,
@@ -17,6 +17,7 @@ from lra.results.record import (
     Part,
     Record,
     Training,
+    learned,
     read_record,
     read_records,
     write_record,
@@ -25,6 +26,7 @@ from lra.results.tables import groups, render, table
 from lra.system.environment import Environment
 from lra.training.module import Evaluation
 
+NYSTROMFORMER, QUICK = (get_protocol(name, "listops") for name in ("nystromformer", "quick"))
 ENVIRONMENT = Environment(
     "Some CPU", 2, 2, 24.0, "Linux", "3.11.7", {"torch": "2.13.0"}, None, "highest", "a" * 40
 )
@@ -44,6 +46,7 @@ def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
         "seed": seed,
         "precision": "32-true",
         "accelerator": "cpu",
+        "micro_batch": None,
         "modified": {},
         "protocol": NYSTROMFORMER,
         "data": Data("generated", "f" * 16, {"majority class": 0.17, "root operator": 0.362}),
@@ -53,6 +56,7 @@ def record(attention="linear", seed=0, accuracy=0.3, step=100.0, **changes):
         "gfsa": FilterWeights([[]], [[]]),
         "measurement": Measurement(
             batch=32,
+            micro_batch=None,
             length=2000,
             parameters=209_802,
             over_softmax=0.0,
@@ -92,7 +96,7 @@ def test_round_trip(tmp_path):
     assert read_record(tmp_path / "record.json") == RUNS[0]
     content = json.loads((tmp_path / "record.json").read_text())
     assert content["val"]["loss"] == 1.8 and content["test"]["accuracy"] == 0.360
-    assert len(content["protocol"]["deviations"]) == 6
+    assert len(content["protocol"]["deviations"]) == 7
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
 
 
@@ -104,7 +108,7 @@ def change(**changes):
     ("damage", "message"),
     [
         (lambda content: [], "value is no object of Record"),
-        (change(schema=99), "schema is 99, not 2"),
+        (change(schema=99), "schema is 99, not 3"),
         (change(extra=1), "unknown key in Record 'extra'"),
         (change(seed="0"), "seed is '0', no <class 'int'>"),
         (change(test={"loss": 1.0, "accuracy": 0.5}), "test lacks count"),
@@ -147,14 +151,31 @@ def test_statistics_of_a_table():
 def test_a_table_as_people_read_it():
     text = render(RUNS, "github")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[:6]]
-    assert rows[0][:5] == ["attention", "n", "test accuracy %", "Δ over base", "step ms"]
-    assert rows[2][:5] == ["linear", "3", "37.0 ± 1.0", "–", "110"]
-    assert rows[3][:5] == ["linear+gfsa", "3", "54.7 ± 30.6", "+0.5 (n=2)", "130"]
-    assert rows[5][:5] == ["(root operator)", "–", "36.2", "–", "–"]
+    assert rows[0][:4] == ["attention", "n", "test accuracy %", "s.e."]
+    assert rows[0][4:7] == ["learned", "Δ over base", "step ms"]
+    assert rows[2][:7] == ["linear", "3", "37.0 ± 1.0", "1.1", "3 of 3", "–", "110"]
+    assert rows[3][:6] == ["linear+gfsa", "3", "54.7 ± 30.6", "1.1", "3 of 3", "+0.5 (n=2)"]
+    assert rows[5][:6] == ["(root operator)", "–", "36.2", "–", "–", "–"]
     assert "listops, protocol nystromformer: LRA under the small protocol" in text
     assert "Data: generated, fingerprint ffffffffffffffff, 2,000 test examples" in text
-    assert "standard error 1.1 points" in text
+    assert "chance 10 %" in text
     assert "Some CPU, 2 threads, torch 2.13.0, Python 3.11.7; commit aaaaaaaaaaaa." in text
+
+
+def test_runs_no_better_than_a_constant_answer_did_not_learn():
+    """Chance is 10 %, the majority class 17 %, one standard error of 2,000 examples 0.85 points."""
+    runs = [record(seed=seed, accuracy=p) for seed, p in enumerate((0.1, 0.186, 0.188, 0.36))]
+    assert [learned(run) for run in runs] == [False, False, True, True]
+    assert runs[3].test.standard_error == pytest.approx((0.36 * 0.64 / 2000) ** 0.5)
+    assert "| 2 of 4 " in render(runs, "github")
+    pathfinder = {"task": "pathfinder", "data": Data("official", "a" * 16, {})}
+    halves = [record(accuracy=p, **pathfinder) for p in (0.522, 0.523)]
+    assert [learned(run) for run in halves] == [False, True]  # 50 % and twice 1.12 points
+
+
+def test_models_beyond_lras_rule_are_marked():
+    large = dataclasses.replace(RUNS[0].measurement, over_softmax=10.4)
+    assert "| 10.4 (LRA allows 10)" in render([record(measurement=large)], "github")
 
 
 def test_failures_are_rows_and_enter_no_figure():
@@ -210,18 +231,21 @@ def test_what_is_not_comparable_never_shares_a_table():
         record("linear+gfsa", protocol=QUICK),
         record("linear+gfsa", protocol=modified, modified=changes),
         record("linear+gfsa", precision="bf16-mixed"),
+        record("linear+gfsa", micro_batch=8),
         record("linear+gfsa", environment=other_machine),
         record("linear+gfsa", data=Data("generated", "0" * 16, {"majority class": 0.17})),
     ]
-    assert [len(group) for group in groups([RUNS[0], *others])] == [1] * 6
+    assert [len(group) for group in groups([RUNS[0], *others])] == [1] * 7
     text = render([RUNS[0], *others], "github")
-    assert text.count("test accuracy %") == 6
+    assert text.count("test accuracy %") == 7 and "batch 32 in parts of 8" in text
     assert "protocol nystromformer modified (training.steps=1000, training.warmup=200)" in text
 
 
 def test_csv_is_numbers():
     lines = render(RUNS, "csv").splitlines()
-    assert lines[0].startswith("attention,n,accuracy,std,delta,delta n,step ms,forward ms")
+    assert lines[0].startswith(
+        "attention,n,accuracy,std,s.e.,learned,delta,delta n,step ms,forward ms"
+    )
     cells = next(csv.DictReader(lines))
     assert float(cells["accuracy"]) == pytest.approx(37.0)
     assert cells["protocol"] == "nystromformer" and cells["machine"] == "Some CPU"

@@ -1,16 +1,20 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attention_zoo import UsageError
+from lra.data.pieces import pieces
 from lra.data.prepare import find_source, prepare
-from lra.data.store import Split, open_store, write_store
+from lra.data.store import open_store
+from lra.data.writer import written
 from lra.system.environment import ROOT
 from lra.tasks import get_task
 from lra.tasks.listops import ListOpsSettings
@@ -31,7 +35,7 @@ def original(tmp_path_factory):
 def store(original, tmp_path):
     """A copy that a test may damage."""
     path = tmp_path / original.path.name
-    write_store(path, original.recipe, original.splits, original.baselines)
+    shutil.copytree(original.path, path)
     return path, original.recipe
 
 
@@ -43,7 +47,7 @@ def test_round_trip(original):
     }
     again = open_store(original.path, original.recipe)
     assert again.baselines == original.baselines
-    texts = [bytes(split[i][0]) for split in again.splits.values() for i in range(len(split))]
+    texts = [bytes(tokens) for split in again.splits.values() for (tokens,), _ in split]
     assert len(set(texts)) == 100
     assert isinstance(again.splits["train"].tokens, np.memmap)
     assert again.splits["train"].tokens.dtype == np.uint8
@@ -67,7 +71,7 @@ def edit_metadata(path, **changes):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda p: (p / "val.tokens.npy").unlink(), r"val\.tokens\.npy is missing"),
+        (lambda p: (p / "val.members.npy").unlink(), r"val\.members\.npy is missing"),
         (lambda p: (p / "metadata.json").unlink(), r"metadata\.json is missing"),
         (lambda p: (p / "metadata.json").write_text("{"), "is no JSON"),
         (lambda p: (p / "metadata.json").write_text("[]"), "not written by this suite"),
@@ -82,8 +86,8 @@ def edit_metadata(path, **changes):
             r"train\.labels\.npy does not have the SHA-256",
         ),
         (
-            lambda p: (p / "test.tokens.npy").write_bytes((p / "val.tokens.npy").read_bytes()),
-            r"test\.tokens\.npy does not have the SHA-256",
+            lambda p: (p / "test.members.npy").write_bytes((p / "val.members.npy").read_bytes()),
+            r"test\.members\.npy does not have the SHA-256",
         ),
     ],
 )
@@ -98,21 +102,49 @@ def test_what_is_damaged_or_foreign_is_refused_by_name(store, damage, message):
 def test_a_store_of_other_settings_is_refused(store):
     path, recipe = store
     with pytest.raises(UsageError, match="belongs to other data"):
-        open_store(path, recipe | {"version": 2})
+        open_store(path, recipe | {"version": 7})
 
 
-def test_a_failed_write_leaves_nothing(tmp_path, original):
-    class Broken(Split):
-        @property
-        def labels(self):
-            raise OSError(28, "No space left on device")
-
-    broken = object.__new__(Broken)
-    object.__setattr__(broken, "tokens", original.splits["val"].tokens)
-    object.__setattr__(broken, "offsets", original.splits["val"].offsets)
-    with pytest.raises(OSError):
-        write_store(tmp_path / "store", original.recipe, {"val": broken}, {})
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(OSError), written(tmp_path / "store") as writer:
+        writer.add(b"\x01\x02")
+        raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sequence_is_stored_once(tmp_path):
+    with written(tmp_path / "store") as writer:
+        numbers = [writer.add(bytes(tokens)) for tokens in ([1, 2], [4], [1, 2], [4, 1])]
+        assert numbers == [0, 1, 0, 2]
+        splits = writer.splits({"train": [((0, 1), 3), ((2, 0), 5)], "test": [((1, 1), 2)]})
+        assert splits["train"].tokens.tolist() == [1, 2, 4, 4, 1]
+        (a, b), label = splits["train"][1]
+        assert (a.tolist(), b.tolist(), label) == ([4, 1], [1, 2], 5)
+        assert splits["train"].lengths.tolist() == [[2, 1], [2, 2]] and len(splits["test"]) == 1
+
+
+def counted(folder, number):
+    """A piece of work that leaves a trace of each time it was done."""
+    with open(folder / "trace", "a") as trace:
+        trace.write(f"{number}\n")
+    return {"square": np.array([number**2])}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_work_goes_on_with_what_is_missing(tmp_path, workers):
+    def squares(count):
+        work = pieces(partial(counted, tmp_path), range(count), tmp_path / "work", workers, "work")
+        return [int(piece["square"][0]) for piece in work]
+
+    assert squares(5) == [0, 1, 4, 9, 16]
+    (tmp_path / "work" / "000001.npz").unlink()
+    damaged = tmp_path / "work" / "000003.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    (tmp_path / "work" / ".000002.npz.77.partial").write_bytes(b"of a killed process")
+    assert squares(7) == [0, 1, 4, 9, 16, 25, 36]
+    done = sorted((tmp_path / "trace").read_text().split())
+    assert done == sorted(["0", "1", "2", "3", "4", "1", "3", "5", "6"])
+    assert len(list((tmp_path / "work").iterdir())) == 7
 
 
 KILLED = """
@@ -134,7 +166,7 @@ prepare(source(Path(sys.argv[1])), print, workers=1)
 
 @pytest.mark.parametrize("moment", [1, 5, 9, 10])
 def test_a_preparation_killed_while_it_writes_is_not_taken_for_finished(tmp_path, moment):
-    """Nine arrays and the metadata are synced, in that order."""
+    """Eight arrays and the metadata are synced, in that order, then the folder."""
     command = [sys.executable, "-c", KILLED, str(tmp_path), str(moment)]
     assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
     prepared = tmp_path / "prepared"
@@ -168,9 +200,3 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     except OSError:
         return False
-
-
-def test_examples_become_arrays():
-    split = Split.of([(b"\x01\x02", 3), (b"\x04", 5)])
-    assert split[0][0].tolist() == [1, 2] and split[1][0].tolist() == [4]
-    assert (split[0][1], split[1][1], len(split)) == (3, 5, 2)

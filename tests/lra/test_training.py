@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from attention_zoo import UsageError, names, parse_spec
-from lra.data.batches import evaluation_batches
+from lra.data.batches import Padding, evaluation_batches
 from lra.data.prepare import find_source, prepare
 from lra.model import build_model
-from lra.protocols import QUICK, override
+from lra.protocols import get_protocol, override
 from lra.tasks import get_task
 from lra.training.fit import train
 from lra.training.module import prepare_step
@@ -44,7 +44,7 @@ def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
     model.load_state_dict(outcome.weights)
     model.eval()
     right = count = 0
-    for tokens, keep, labels in evaluation_batches(store().splits["test"], 7, 32):
+    for tokens, keep, labels in evaluation_batches(store().splits["test"], 7, Padding(32)):
         right += (model(tokens, keep).argmax(-1) == labels).sum().item()
         count += len(labels)
     assert (outcome.test.accuracy, outcome.test.count) == (right / count, 50)
@@ -132,7 +132,8 @@ def test_a_run_reports_loss_accuracy_step_time_and_time_left(tmp_path):
 def test_quick_ends_clearly_above_the_majority_class(tmp_path):
     """A quarter of its steps are enough."""
     protocol, _ = override(
-        QUICK, ["training.steps=150", "task.train=5000", "training.eval_every=75"]
+        get_protocol("quick", "listops"),
+        ["training.steps=150", "task.train=5000", "training.eval_every=75"],
     )
     data = prepare(find_source(get_task("listops"), protocol.task, tmp_path), print, workers=2)
     variant = config("linear+gfsa", protocol=protocol, data=data.fingerprint)

@@ -4,9 +4,12 @@ import functools
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from attention_zoo import parse_spec
 from lra.data.prepare import find_source, prepare
-from lra.protocols import QUICK, override
+from lra.data.store import Split
+from lra.protocols import get_protocol, override
 from lra.run_config import RunConfig
 from lra.tasks import get_task
 from lra.training.fit import train
@@ -17,10 +20,18 @@ SETTINGS = [
     *("training.steps=12", "training.warmup=3", "training.batch=8", "training.eval_every=4"),
 ]
 FOLDER = tempfile.TemporaryDirectory(prefix="lra-gfsa-tests-")  # until the session ends
-PROTOCOL, MODIFIED = override(QUICK, SETTINGS)
-
+PROTOCOL, MODIFIED = override(get_protocol("quick", "listops"), SETTINGS)
 
 SOURCE = find_source(get_task("listops"), PROTOCOL.task, Path(FOLDER.name))
+
+
+def split_of(examples):
+    """A split of (tokens, label) pairs, or of (tokens, tokens, label)."""
+    sequences = [tokens for *members, _ in examples for tokens in members]
+    ends = np.cumsum([0, *map(len, sequences)])
+    tokens = np.frombuffer(b"".join(sequences), np.uint8)
+    labels = np.array([label for *_, label in examples], np.uint8)
+    return Split(tokens, ends, np.arange(len(sequences)).reshape(len(examples), -1), labels)
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from attention_zoo import UsageError
 from lra.seeds import derive
+from lra.system.workers import mapper
 from lra.tasks.listops.expressions import CLOSE_ID, DIGIT_0, MAX_ID, evaluate
-from lra.tasks.workers import mapper
 
 OPERATOR_PROBABILITY = 0.25
 CHUNK = 250  # accepted expressions that one generator, seeded by the chunk's number, yields

@@ -5,6 +5,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attention_zoo import UsageError
+from lra.system.workers import mapper
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
     DIGIT_0,
@@ -15,7 +16,6 @@ from lra.tasks.listops.expressions import (
     encode,
     evaluate,
 )
-from lra.tasks.workers import mapper
 
 HEADER = b"Source\tTarget"
 # The archive holds a folder of its own name, whose copy is the one that LRA's users read.

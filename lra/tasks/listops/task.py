@@ -1,30 +1,47 @@
 """ListOps as a task."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from attention_zoo import UsageError
+from lra.data.archives import LRA_RELEASE
 from lra.data.store import Split
-from lra.tasks.base import Example, Task, TaskMetadata
+from lra.data.writer import Example, Writer
+from lra.tasks.base import (
+    SPLITS,
+    Task,
+    TaskMetadata,
+    TaskSettings,
+    majority,
+    require_counts,
+    require_sizes,
+)
 from lra.tasks.listops.expressions import CLOSE_ID, VOCABULARY
 from lra.tasks.listops.generate import Shape, distinct_expressions
 from lra.tasks.listops.official import official_files, read_official
 
-SPLITS = ("train", "val", "test")
-
 
 @dataclass(frozen=True)
-class ListOpsSettings:
-    """What decides the data.
-
-    source: the official files, or expressions drawn here; auto takes the files where the data
-    folder has them. brackets=drop leaves out every `]`, as the lineage's tokenisation once did.
-    The others are the generator's: split sizes, strict bounds on lengths in tokens (brackets
-    counted), the shape of expressions, the seed. Their defaults are the official release's.
+class ListOpsSettings(TaskSettings):
+    """source: the official files, or expressions drawn here. brackets=drop leaves out every `]`, as
+    the lineage's tokenisation once did. train, val, test: split sizes, which official files must
+    have. The others are the generator's: strict bounds on lengths in tokens (brackets counted), the
+    shape of expressions, the seed. Their defaults are the official release's.
     """
+
+    DECIDE: ClassVar = {
+        "official": ("brackets", *SPLITS),
+        "generated": (
+            *("brackets", *SPLITS),
+            *("min_length", "max_length", "max_depth", "max_args", "seed"),
+        ),
+    }
+    VOCABULARY: ClassVar = len(VOCABULARY)
+    BATCHES: ClassVar = ("max_length",)  # which bounds official files and alters none
 
     source: Literal["auto", "official", "generated"] = "auto"
     brackets: Literal["keep", "drop"] = "keep"
@@ -38,8 +55,7 @@ class ListOpsSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.train, self.val, self.test) < 1:
-            raise UsageError("task.train, task.val and task.test must be 1 or more")
+        require_sizes(self)
         if self.max_depth < 1 or self.max_args < 2 or not 0 <= self.min_length < self.max_length:
             raise UsageError(
                 "task needs max_depth ≥ 1, max_args ≥ 2 and 0 ≤ min_length < max_length"
@@ -49,49 +65,50 @@ class ListOpsSettings:
     def max_len(self) -> int:
         return self.max_length
 
-    @property
-    def deciding(self) -> dict[str, Any]:
-        """The settings that the data depend on; max_length bounds official files, alters none."""
-        if self.source == "official":
-            return {"brackets": self.brackets}
-        return {key: value for key, value in asdict(self).items() if key != "source"}
+
+def official(data_dir: Path, settings: ListOpsSettings) -> dict[str, Path]:
+    return official_files(data_dir)
 
 
 def examples(
-    settings: ListOpsSettings, files: dict[str, Path], workers: int | None
+    settings: ListOpsSettings, files: dict[str, Path], writer: Writer
 ) -> dict[str, list[Example]]:
     """The official rows, or distinct expressions of which no two splits share one."""
     if settings.source == "official":
         found = {
-            name: read_official(file, settings.max_length, workers) for name, file in files.items()
+            name: read_official(file, settings.max_length, writer.workers)
+            for name, file in files.items()
         }
+        require_counts(found, settings)
     else:
         sizes = {name: getattr(settings, name) for name in SPLITS}
         shape = Shape(
             settings.min_length, settings.max_length, settings.max_depth, settings.max_args
         )
-        rest = iter(distinct_expressions(sum(sizes.values()), settings.seed, shape, workers))
+        total = sum(sizes.values())
+        rest = iter(distinct_expressions(total, settings.seed, shape, writer.workers))
         found = {name: [next(rest) for _ in range(size)] for name, size in sizes.items()}
-    if settings.brackets == "drop":
-        close = bytes([CLOSE_ID])
-        return {
-            name: [(tokens.replace(close, b""), label) for tokens, label in pairs]
-            for name, pairs in found.items()
-        }
-    return found
+    dropped = bytes([CLOSE_ID]) if settings.brackets == "drop" else b""
+
+    def stored(pairs: Iterable[tuple[bytes, int]]) -> list[Example]:
+        return [((writer.add(tokens.translate(None, dropped)),), label) for tokens, label in pairs]
+
+    return {name: stored(pairs) for name, pairs in found.items()}
 
 
 def baselines(splits: dict[str, Split]) -> dict[str, float]:
     """Test accuracy of the most frequent training label, and of the most frequent one given the
     root operator: what a model gets that reads one token."""
+
+    def roots(split: Split) -> np.ndarray:
+        return split.tokens[split.offsets[split.members[:, 0]]]
+
     train, test = splits["train"], splits["test"]
     by_root = np.zeros((len(VOCABULARY), 10), dtype=np.int64)
-    np.add.at(by_root, (train.tokens[train.offsets[:-1]], train.labels), 1)
+    np.add.at(by_root, (roots(train), train.labels), 1)
     answer = np.where(by_root.any(1), by_root.argmax(1), by_root.sum(0).argmax())
-    return {
-        "majority class": float((test.labels == by_root.sum(0).argmax()).mean()),
-        "root operator": float((test.labels == answer[test.tokens[test.offsets[:-1]]]).mean()),
-    }
+    right = test.labels == answer[roots(test)]
+    return majority(splits) | {"root operator": float(right.mean())}
 
 
 LISTOPS = Task(
@@ -102,13 +119,20 @@ LISTOPS = Task(
         length=2_000,
         classes=10,
         chance=0.1,
-        vocabulary=VOCABULARY,
+        vocabulary=ListOpsSettings.VOCABULARY,
+        padding=0,
+        sequences=1,
         splits={"train": 96_000, "val": 2_000, "test": 2_000},
-        source="basic_{train,val,test}.tsv of lra_release, or drawn here as LRA's generator does",
+        source="lra_release, or drawn here as LRA's generator does",
+        layout="lra_release/lra_release/listops-1000/basic_{train,val,test}.tsv",
         licence="Apache-2.0 (LRA's repository, its generator's description)",
         citation="Nangia & Bowman 2018 (arXiv 1804.06028); Tay et al. 2021 (arXiv 2011.04006)",
     ),
-    official=official_files,
+    settings=ListOpsSettings,
+    official=official,
+    archive=LRA_RELEASE,
+    root=lambda settings: "lra_release/lra_release/listops-1000",
     examples=examples,
     baselines=baselines,
+    generates=True,
 )

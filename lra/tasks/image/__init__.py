@@ -1,0 +1,3 @@
+from lra.tasks.image.task import IMAGE, ImageSettings
+
+__all__ = ["IMAGE", "ImageSettings"]

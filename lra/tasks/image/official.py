@@ -1,0 +1,141 @@
+"""CIFAR-10 as its author distributes it for Python: cifar-10-batches-py (Krizhevsky 2009)."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_zoo import UsageError
+from lra.tasks.image.grey import grey
+
+TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
+NAMES = (*TRAIN, "test_batch")
+FOLDERS = ("cifar-10-batches-py", ".")
+PLANES = 3 * 32 * 32  # bytes of an image: its red, green and blue plane, each row by row
+CLASSES = 10
+
+
+def find(data_dir: Path) -> dict[str, Path]:
+    """The six batch files, by name, in `data_dir/cifar-10-batches-py` or `data_dir` itself.
+
+    Nothing where there are none; UsageError where a folder holds some of them.
+    """
+    for folder in FOLDERS:
+        files = {name: data_dir / folder / name for name in NAMES}
+        missing = [file for file in files.values() if not file.is_file()]
+        if not missing:
+            return files
+        if len(missing) < len(files):
+            raise UsageError(f"{missing[0]} is missing beside the other official CIFAR-10 files")
+    return {}
+
+
+def read(files: dict[str, Path]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """(grey levels (n, 1024) uint8 row by row, labels (n,) uint8) of train and of test.
+
+    The training batches follow each other in their order. Raises UsageError with the file where
+    one is not an official batch.
+    """
+
+    def joined(names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        images, labels = zip(*(read_batch(files[name]) for name in names), strict=True)
+        return np.concatenate(images), np.concatenate(labels)
+
+    return {"train": joined(TRAIN), "test": joined(("test_batch",))}
+
+
+def read_batch(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """(grey levels (n, 1024) uint8, labels (n,) uint8) of a batch.
+
+    A batch is a pickle of a dict with b"data", an array (n, 3072) of uint8, and b"labels", a list
+    of n integers 0…9, whose strings were Python 2's. What else the dict holds is not used.
+    """
+    batch = unpickle(file)
+    if not isinstance(batch, dict) or not {b"data", b"labels"} <= batch.keys():
+        raise UsageError(f"{file}: expected a pickled dict with the keys b'data' and b'labels'")
+    rgb = pixels(file, batch[b"data"])
+    labels = batch[b"labels"]
+    if not isinstance(labels, list) or len(labels) != len(rgb):
+        found = f"{len(labels):,}" if isinstance(labels, list) else "no list"
+        raise UsageError(f"{file}: expected a list of {len(rgb):,} labels, found {found}")
+    for i, label in enumerate(labels):
+        if type(label) is not int or not 0 <= label < CLASSES:
+            raise UsageError(
+                f"{file}: expected labels of 0 to {CLASSES - 1}, the one of image {i} is none"
+            )
+    return grey(rgb.reshape(len(rgb), 3, -1)), np.array(labels, np.uint8)
+
+
+class Recorded:
+    """Stands for anything of numpy's in a pickle: keeps what it would be made from."""
+
+    arguments: tuple = ()
+    state: Any = None
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class BatchUnpickler(pickle.Unpickler):
+    """Runs nothing that a pickle names: an array is only recorded."""
+
+    ALLOWED = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in self.ALLOWED:
+            return Recorded
+        if (module, name) == ("_codecs", "encode"):  # Python 3's way to write bytes for Python 2
+            return latin1
+        raise UsageError(f"expected a pickle of arrays and lists, it asks for {module}.{name}")
+
+
+def latin1(text: str, encoding: str) -> bytes:
+    """_codecs.encode, of the one encoding that pickles use it with."""
+    if encoding not in ("latin1", b"latin1"):
+        raise ValueError(f"no pickle writes bytes as {encoding!r}")
+    return text.encode("latin1")
+
+
+def unpickle(file: Path) -> Any:
+    """What the one pickle in a file holds, with strings of Python 2's as bytes."""
+    stream = io.BytesIO(file.read_bytes())
+    try:
+        content = BatchUnpickler(stream, encoding="bytes").load()
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
+    except Exception as error:  # a damaged pickle can raise any
+        raise UsageError(f"{file}: expected a whole pickle, it is damaged or none") from error
+    if stream.read(1):
+        raise UsageError(f"{file}: expected nothing after the pickle, found more bytes")
+    return content
+
+
+def pixels(file: Path, array: Any) -> np.ndarray:
+    """The array (n, 3072) uint8 that was recorded."""
+    try:
+        shape, dtype, fortran, content = array.state[-4:]
+        kind, found = repr(dtype.arguments[0])[:20], repr(shape)[:40]
+        rows = len(content) // PLANES
+    except (AttributeError, IndexError, RecursionError, TypeError, ValueError):
+        raise UsageError(f"{file}: expected b'data' to be an array") from None
+    if kind not in ("b'u1'", "'u1'"):
+        raise UsageError(f"{file}: expected b'data' to be of the type 'u1', found {kind}")
+    if shape != (rows, PLANES) or not rows:
+        raise UsageError(
+            f"{file}: expected b'data' to be of the shape (n, {PLANES}), found {found}"
+        )
+    if not isinstance(content, bytes) or len(content) != rows * PLANES:
+        raise UsageError(f"{file}: expected b'data' to hold the bytes of its shape {found}")
+    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")

@@ -1,0 +1,3 @@
+from lra.tasks.retrieval.task import RETRIEVAL, RetrievalSettings
+
+__all__ = ["RETRIEVAL", "RetrievalSettings"]

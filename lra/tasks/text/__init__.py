@@ -1,0 +1,3 @@
+from lra.tasks.text.task import TEXT, TextSettings
+
+__all__ = ["TEXT", "TextSettings"]
