@@ -17,7 +17,7 @@ DATA = {
     "listops": ListOpsSettings(
         source="generated", train=20_000, val=1_000, test=1_000, min_length=16, max_length=128
     ),
-    "text": TextSettings(source="sample", max_len=512, **SIZES),
+    "text": TextSettings(source="sample", max_len=1_024, **SIZES),
     "retrieval": RetrievalSettings(source="sample", max_len=512, **SIZES),
     "image": ImageSettings(source="sample", **SIZES),
     "pathfinder": PathfinderSettings(source="generated", level="curv_baseline", **SIZES),

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import Mock
 
 import pytest
 
@@ -22,6 +23,7 @@ from lra.system.locks import locked
 
 CONTENT = random.Random(derive(0, "test", "download")).randbytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
+UNKNOWN_HOST = Mock(side_effect=socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,20 +70,18 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr(module, "WAITS", (0.01, 0.01))
     monkeypatch.setattr(module, "READ_TIMEOUT", 0.3)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.behaviours, server.asked, server.content = [200], [], CONTENT
     server.released = threading.Event()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     yield server
     server.released.set()
     server.shutdown()
     server.server_close()
-    thread.join()
 
 
 def archive(server, md5=MD5, size=300_000):
@@ -109,8 +109,7 @@ def files(folder):
 @pytest.mark.parametrize("behaviour", ["plain", "no length", "says gzip", "redirect"])
 def test_an_archive_is_fetched_once_as_the_server_stores_it(server, tmp_path, behaviour):
     path = fetch(server, tmp_path / "data", behaviour)
-    assert path == tmp_path / "data" / "a.tar.gz"
-    assert path.read_bytes() == CONTENT
+    assert path == tmp_path / "data" / "a.tar.gz" and path.read_bytes() == CONTENT
     assert files(tmp_path / "data") == {"a.tar.gz"}
     server.asked.clear()
     assert fetch(server, tmp_path / "data", 500) == path
@@ -155,8 +154,7 @@ def test_a_server_without_ranges_is_asked_for_everything_anew(server, tmp_path, 
 @pytest.mark.parametrize(("status", "attempts"), [(500, 1 + 2), (403, 1 + 1)])
 def test_the_next_call_goes_on_after_one_that_gave_up(server, tmp_path, status, attempts):
     assert f"HTTP {status}" in refusal(server, tmp_path, "truncate", status)
-    assert len(server.asked) == attempts
-    assert files(tmp_path) == {".a.tar.gz.partial"}
+    assert len(server.asked) == attempts and files(tmp_path) == {".a.tar.gz.partial"}
     server.asked.clear()
     assert fetch(server, tmp_path, "plain").read_bytes() == CONTENT
     assert server.asked == ["bytes=100000-"]
@@ -172,12 +170,13 @@ def test_a_partial_file_may_be_whole_or_too_long(server, tmp_path, partial, aske
     assert server.asked == asked
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_refused_address_is_one_line_at_once(server, tmp_path, status):
-    message = refusal(server, tmp_path, status)
-    assert f": HTTP {status} " in message and str(tmp_path / "a.tar.gz") in message
-    assert len(server.asked) == 1
-    assert files(tmp_path) == set()
+@pytest.mark.parametrize(
+    ("behaviour", "said", "requests"),
+    [(403, "HTTP 403 ", 1), (404, "HTTP 404 ", 1), ("redirect forever", "30 redirects", 31)],
+)
+def test_a_refused_address_is_one_line_at_once(server, tmp_path, behaviour, said, requests):
+    assert said in refusal(server, tmp_path, behaviour)
+    assert len(server.asked) == requests and files(tmp_path) == set()
 
 
 def test_a_refused_connection_is_one_line_at_once(server, tmp_path):
@@ -187,12 +186,8 @@ def test_a_refused_connection_is_one_line_at_once(server, tmp_path):
         assert "refused" in refusal(server, tmp_path, "plain")
 
 
-def unknown_host(*arguments, **kwargs):
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
 def test_an_unknown_host_is_one_line_at_once(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
+    monkeypatch.setattr(socket, "getaddrinfo", UNKNOWN_HOST)
     assert "Name or service not known" in refusal(server, tmp_path, "plain")
 
 
@@ -201,16 +196,12 @@ def test_a_host_that_is_lost_later_is_tried_again(server, tmp_path, monkeypatch)
 
     def sleep(seconds):
         slept.append(seconds)
-        monkeypatch.setattr(socket, "getaddrinfo", known_host if slept[2:] else unknown_host)
+        monkeypatch.setattr(socket, "getaddrinfo", known_host if slept[2:] else UNKNOWN_HOST)
 
     monkeypatch.setattr(module, "WAITS", (0.1, 0.2, 0.3))
     monkeypatch.setattr(module.time, "sleep", sleep)
     assert fetch(server, tmp_path, "truncate", "plain").read_bytes() == CONTENT
     assert slept == [0.1, 0.2, 0.3]
-
-
-def test_endless_redirects_are_one_line(server, tmp_path):
-    assert "30 redirects" in refusal(server, tmp_path, "redirect forever")
 
 
 def test_a_wrong_checksum_is_named_and_the_next_call_starts_anew(server, tmp_path):
@@ -240,22 +231,14 @@ def test_without_a_checksum_the_sha256_is_said(server, tmp_path):
     path = fetch(server, tmp_path, "truncate", "plain", md5=None, say=said.append)
     assert path.read_bytes() == server.content
     assert hashlib.sha256(server.content).hexdigest() in said[-1]
-    said.clear()
-    assert fetch(server, tmp_path, 500, md5=None, say=said.append) == path
-    assert said == []
-
-
-def test_without_a_checksum_a_whole_partial_file_is_known_by_the_servers_size(server, tmp_path):
-    server.content = gzip.compress(CONTENT)
-    (tmp_path / ".a.tar.gz.partial").write_bytes(server.content)
+    path.rename(tmp_path / ".a.tar.gz.partial")
     assert fetch(server, tmp_path, "plain", md5=None).read_bytes() == server.content
-    assert server.asked == [f"bytes={len(server.content)}-"]
+    assert server.asked[2:] == [f"bytes={len(server.content)}-"]  # to learn whether that is all
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [(CONTENT, "gzip"), (gzip.compress(CONTENT)[:200_000], "expected about 300,000 bytes")],
-    ids=["no gzip", "too small"],
 )
 def test_without_a_checksum_size_and_format_are_checked(server, tmp_path, content, expected):
     server.content = content
@@ -267,10 +250,7 @@ def test_without_a_checksum_size_and_format_are_checked(server, tmp_path, conten
 
 
 def test_ctrl_c_leaves_the_partial_file_alone(server, tmp_path, monkeypatch):
-    def interrupt(seconds):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module.time, "sleep", interrupt)
+    monkeypatch.setattr(module.time, "sleep", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         fetch(server, tmp_path, "truncate")
     assert files(tmp_path) == {".a.tar.gz.partial"}
@@ -295,21 +275,11 @@ def test_a_killed_process_leaves_the_partial_file_alone(server, tmp_path):
     assert server.asked == [None, f"bytes={kept}-"]
 
 
-def test_a_second_process_waits_for_the_first(server, tmp_path):
-    said, waiting = [], threading.Event()
-
-    def say(line):
-        said.append(line)
-        waiting.set()
-
-    with locked(tmp_path / ".a.tar.gz.lock", print):
-        thread = threading.Thread(target=download, args=(archive(server), tmp_path, say))
-        thread.start()
-        assert waiting.wait(10)
-        (tmp_path / "a.tar.gz").write_bytes(CONTENT)
-    thread.join(10)
-    assert not thread.is_alive() and server.asked == []
-    assert len(said) == 1 and "in use" in said[0]
+def test_it_waits_for_a_process_that_fetches_the_same(server, tmp_path):
+    say = Mock(side_effect=InterruptedError)
+    with locked(tmp_path / ".a.tar.gz.lock", print), pytest.raises(InterruptedError):
+        fetch(server, tmp_path, "plain", say=say)
+    assert "in use" in say.call_args.args[0] and server.asked == []
 
 
 @pytest.mark.parametrize("official", [ACL_IMDB, CIFAR_10, LRA_RELEASE], ids=lambda a: a.name)

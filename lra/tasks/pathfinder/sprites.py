@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from lra.tasks.pathfinder.parameters import Drawing
 
 FULL = 255
-COLLISION = 459  # where two masks' grey levels add up to 1.8 or more
+COLLISION = 459  # the sum of two masks' grey levels that is 1.8
 DEGREES = 360  # orientations of a contour's first paddle
 
 
@@ -24,18 +24,18 @@ class Sprites(NamedTuple):
 
     line, mask: (orientations, s, s), a paddle, and what it keeps free around itself.
     wide: (orientations, s + 2·margin, s + 2·margin), `mask` dilated with a disc of the margin.
-    marker: (m, m).
     sine, cosine: (orientations,) of each orientation.
     candidates: (candidates, 2), where a paddle may end, from its pivot.
     turns: (orientations, candidates), weight of the turn from an orientation to a candidate's.
+    limit: like `mask`: the grey level of a mask above which it collides with this one.
     feet: (360, k, 2), the pixels that a first paddle needs free, from its tail; some repeat.
+    seatable: (360,) bool, whether a contour may begin in this orientation.
     """
 
     line: np.ndarray
     mask: np.ndarray
     wide: np.ndarray
     limit: np.ndarray
-    marker: np.ndarray
     sine: np.ndarray
     cosine: np.ndarray
     candidates: np.ndarray
@@ -66,8 +66,7 @@ def sprites(drawing: Drawing, margin: int) -> Sprites:
         line=line,
         mask=mask,
         wide=_dilated(np.pad(mask, ((0, 0), (margin, margin), (margin, margin))), margin),
-        limit=np.minimum(COLLISION - 1 - mask.astype(np.int64), 255).astype(np.uint8),
-        marker=_marker(drawing),
+        limit=np.minimum(COLLISION - 1 - mask.astype(np.int64), FULL).astype(np.uint8),
         sine=np.sin(angles),
         cosine=np.cos(angles),
         candidates=candidates,
@@ -101,24 +100,34 @@ def _paddle(drawing: Drawing, reach: int, angle: float) -> np.ndarray:
     column = math.ceil(centre + drawing.paddle_length * scale * math.cos(angle))
     canvas = Image.new("L", (2 * centre + 1, 2 * centre + 1))
     width = round(drawing.paddle_thickness * scale)
-    ImageDraw.Draw(canvas).line([(centre, centre), (column, row)], fill=255, width=width)
+    ImageDraw.Draw(canvas).line([(centre, centre), (column, row)], fill=FULL, width=width)
     return np.asarray(canvas)
 
 
-def _marker(drawing: Drawing) -> np.ndarray:
-    """A disc, with room for the ripples that the Lanczos filter leaves around it."""
+def add_marker(layer: np.ndarray, drawing: Drawing, row: int, column: int) -> None:
+    """Merges a disc around a pixel into a (W, W) uint8 layer with max, clipped at the borders."""
     scale = drawing.antialias
-    reach = math.ceil(drawing.marker_radius) + 4
-    distance = np.arange((2 * reach + 1) * scale) - reach * scale
-    inside = np.add.outer(distance**2, distance**2) <= (drawing.marker_radius * scale) ** 2
-    return _shrunk(np.uint8(FULL) * inside[None], reach)
+    reach = math.ceil(drawing.marker_radius) + 4  # with the ripples of the Lanczos filter
+    window = tuple(
+        slice(max(x - reach, 0), min(x + reach + 1, drawing.resolution)) for x in (row, column)
+    )
+    rows, columns = (
+        (np.arange(part.start * scale, part.stop * scale) - x * scale) ** 2
+        for part, x in zip(window, (row, column), strict=True)
+    )
+    disc = np.add.outer(rows, columns) <= (drawing.marker_radius * scale) ** 2
+    part = layer[window]
+    np.maximum(part, _resized(np.uint8(FULL) * disc, part.shape), out=part)
 
 
 def _shrunk(canvases: np.ndarray, reach: int) -> np.ndarray:
     """Canvases of any size as (n, 2·reach + 1, 2·reach + 1)."""
-    size = 2 * (2 * reach + 1,)
+    return np.stack([_resized(canvas, 2 * (2 * reach + 1,)) for canvas in canvases])
+
+
+def _resized(canvas: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     lanczos = Image.Resampling.LANCZOS
-    return np.stack([np.asarray(Image.fromarray(x).resize(size, lanczos)) for x in canvases])
+    return np.asarray(Image.fromarray(canvas).resize(shape[::-1], lanczos))
 
 
 def _dilated(canvases: np.ndarray, radius: int) -> np.ndarray:
@@ -141,13 +150,19 @@ def _feet(masks: np.ndarray, limit: int) -> np.ndarray:
     centre = masks.shape[1] // 2
     rows = []
     for mask in masks:
-        offsets = np.argwhere(mask == 255) - centre + 1
+        offsets = np.argwhere(mask == FULL) - centre + 1
         rows.append(offsets[(np.abs(offsets) <= limit).all(1)])
     most = max(map(len, rows))
     return np.stack([np.resize(offsets, (most, 2)) for offsets in rows])
 
 
 def _seatable(feet: np.ndarray) -> np.ndarray:
+    """Whether some of the feet are inside the image wherever the tail is, in a corner too.
+
+    Upstream finds no free pixel at all for another orientation: where every foot is outside, its
+    dilation has the value −∞, which it takes for a sign of failure. At 32 pixels that leaves the
+    orientations from −150 to −121 degrees, one in twelve; at 128 and 256 nearly all.
+    """
     quadrants = [
         (feet * signs >= 0).all(2).any(1) for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1))
     ]
