@@ -107,7 +107,8 @@ def test_data_are_the_seeds(task, tmp_path):
     settings = config.protocol.task
     again = find_source(get_task(task), settings, tmp_path)
     assert again.fingerprint == store.fingerprint
-    assert prepare(again, print, workers=2).sha256 == store.sha256
+    several = 2 if task in ("listops", "pathfinder") else 1
+    assert prepare(again, print, workers=several).sha256 == store.sha256
     other = find_source(get_task(task), dataclasses.replace(settings, seed=1), tmp_path)
     assert prepare(other, print, workers=1).sha256["tokens.npy"] != store.sha256["tokens.npy"]
     with pytest.raises(UsageError, match=r"metadata\.json is missing"):
@@ -177,7 +178,7 @@ OVERFITTED = {
     "text": ["task.max_len=256"],
     "retrieval": ["task.max_len=256"],
     "pathfinder": [],
-    "pathx": ["model.dim=16", "model.dropout=0"],
+    "pathx": ["model.dim=16", "model.dropout=0"],  # a few dashes among 16,384 tokens
 }
 
 
@@ -191,15 +192,16 @@ def test_a_quick_run_overfits_a_batch(task, spec):
     members = [i for label in (0, 1) for i in np.flatnonzero(split.labels == label)[: size // 2]]
     batch = collate([split[i] for i in members], padding(config))
     assert np.bincount(batch[2]).tolist() == [size // 2] * 2
-    model = trained(config, spec, [batch] * (12 if task == "pathx" else 40))
+    steps, rate = (26, 1e-2) if task == "pathx" else (40, 3e-3)
+    model = trained(config, spec, [batch] * steps, rate)
     with torch.no_grad():
         loss, accuracy = training_loss(model.eval(), batch, None)
     assert accuracy == 1 and loss < 0.35  # ln 2 = 0.69 is where it starts
 
 
-def trained(config, spec, batches):
+def trained(config, spec, batches, rate=2e-3):
     model = build_model(parse_spec(spec), config.protocol, config.task, 0)
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=3e-3)
+    optimizer = torch.optim.AdamW(parameter_groups(model, 0.0), lr=rate)
     for batch in batches:
         optimizer.zero_grad()
         training_loss(model, batch, None)[0].backward()

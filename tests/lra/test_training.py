@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from attention_zoo import UsageError, names, parse_spec
-from lra.data.batches import Padding, evaluation_batches
+from lra.data.batches import Padding, collate, evaluation_batches
 from lra.data.prepare import find_source, prepare
 from lra.model import build_model
 from lra.protocols import get_protocol, override
 from lra.tasks import get_task
 from lra.training.fit import train
+from lra.training.loss import training_loss
 from lra.training.module import prepare_step
 from lra.training.optimizer import parameter_groups
 
@@ -178,3 +179,43 @@ def test_dropout_is_a_function_of_seed_and_step():
     assert torch.equal(logits(0, 5), logits(0, 5))
     assert not torch.equal(logits(0, 5), logits(0, 6))
     assert not torch.equal(logits(0, 5), logits(1, 5))
+
+
+@pytest.mark.parametrize("micro", [1, 3, 8, 20])
+def test_parts_of_a_batch_give_the_gradients_of_the_whole(micro):
+    protocol, _ = override(PROTOCOL, ["model.dropout=0"])
+    model = build_model(parse_spec("linear+gfsa"), protocol, "listops", 0).double()
+    split = store().splits["train"]
+    batch = collate([split[i] for i in range(8)], Padding(32))
+    gradients = []
+    for parts in (None, micro):
+        model.zero_grad()
+        loss, accuracy = training_loss(model, batch, parts)
+        loss.backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+        gradients[-1] += [loss.detach(), accuracy.double()]
+    for whole, added in zip(*gradients, strict=True):
+        torch.testing.assert_close(added, whole, rtol=1e-5, atol=1e-7)
+
+
+def test_a_micro_batch_changes_memory_and_nothing_else(tmp_path):
+    """Dropout draws other masks for other shapes, so there is none here."""
+    whole, parts = (
+        tiny_train(tmp_path / str(micro), settings=["model.dropout=0"], micro_batch=micro)
+        for micro in (None, 3)
+    )
+    for name, weight in whole.weights.items():
+        torch.testing.assert_close(parts.weights[name], weight, rtol=1e-3, atol=1e-5)
+    assert parts.test.count == whole.test.count == 50
+
+
+def test_gradients_are_clipped_by_norm(tmp_path, monkeypatch):
+    clipped, clip = [], torch.nn.utils.clip_grad_norm_
+
+    def watched(parameters, max_norm, **options):
+        clipped.append(max_norm)
+        return clip(parameters, max_norm, **options)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
+    tiny_train(tmp_path, settings=["training.clip_norm=0.5"])
+    assert clipped == [0.5] * 12

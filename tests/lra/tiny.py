@@ -43,7 +43,8 @@ def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", setti
     """Trains in `directory`, which is made."""
     directory.mkdir(exist_ok=True)
     protocol, _ = override(PROTOCOL, settings)
-    variant = config(spec, seed, precision=precision, protocol=protocol)
+    micro = options.pop("micro_batch", None)
+    variant = config(spec, seed, precision=precision, protocol=protocol, micro_batch=micro)
     return train(variant, store(), directory, options.pop("report", lambda report: None), **options)
 
 

@@ -1,6 +1,7 @@
 """Pathfinder images, drawn one paddle after the other (Linsley et al. 2018)."""
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,7 @@ from lra.seeds import derive
 from lra.tasks.pathfinder.parameters import Drawing
 from lra.tasks.pathfinder.sprites import DEGREES, FULL, Sprites, add_marker, sprites
 
-DRAWS = 3  # of a paddle, before its contour is given up
-DISTRACTOR_TRIES = 5
-ENDLESS = 2**62  # tries at the two long contours
+PADDLE_DRAWS, DISTRACTOR_TRIES, ENDLESS = 3, 5, 2**62
 GUESSES = 50  # at a free pixel, before all are looked at
 OCCUPIED = 77  # the least grey level of a mask above 0.3
 DEAD_END = 1e-4  # sum of the weights of all candidates
@@ -87,8 +86,8 @@ def picture(drawing: Drawing, seed: int, number: int) -> Picture:
     ends = (paddles[origin, 0], paddles[origin if label else 1 - origin, -1])
     markers = np.array([end[[ROW, COLUMN]] for end in ends])
     layers = np.zeros((3, drawing.resolution, drawing.resolution), np.uint8)
-    _paint(layers, LONG, s.line, paddles.reshape(-1, 5))
-    _paint(layers, SHORT, s.line, distractors[:found].reshape(-1, 5))
+    _paint(layers, LONG, s.line, paddles)
+    _paint(layers, SHORT, s.line, distractors[:found, 0])
     for row, column in markers.tolist():
         add_marker(layers[MARKERS], drawing, row, column)
     return Picture(layers, paddles, markers, s.margin, label, attempts, distractors[:found, 0])
@@ -96,8 +95,8 @@ def picture(drawing: Drawing, seed: int, number: int) -> Picture:
 
 def grey(drawing: Drawing, layers: Array) -> Array:
     """(W, W) uint8: the layers with their contrasts, merged with max, stretched to 0…255."""
-    coverage = np.arange(FULL + 1) / FULL
     # Paddles pass through single precision upstream, which decides how halves are rounded.
+    coverage = np.arange(FULL + 1) / FULL
     target = (coverage * drawing.target_contrast).astype(np.float32)
     distractor = (coverage * drawing.distractor_contrast).astype(np.float32)
     light = np.maximum(target[layers[LONG]], distractor[layers[SHORT]])
@@ -106,6 +105,7 @@ def grey(drawing: Drawing, layers: Array) -> Array:
     return ((light - low) * (FULL / (high - low)) + 0.5).astype(np.uint8)
 
 
+@cache
 def _bordered(drawing: Drawing, width: int) -> Array:
     inner = np.zeros(2 * (drawing.resolution - 2 * width,), np.uint8)
     return np.pad(inner, width, constant_values=FULL)
@@ -128,8 +128,9 @@ def _uniform(state: Array) -> float:
 
 
 @njit
-def _stamp(canvas: Array, plane: int, sprites: Array, o: int, row: int, column: int) -> None:
-    """Merges a sprite centred on a pixel into a plane with max, clipped at the borders."""
+def _stamp(canvas: Array, plane: int, sprites: Array, contours: Array, i: int, n: int) -> None:
+    """Merges paddle n of contour i into a plane with max, clipped at the borders."""
+    o, row, column = contours[i, n, ORIENTATION], contours[i, n, ROW], contours[i, n, COLUMN]
     size = sprites.shape[1]
     top, left = row - size // 2, column - size // 2
     for r in range(max(-top, 0), min(canvas.shape[1] - top, size)):
@@ -155,10 +156,10 @@ def _collides(space: Array, limit: Array, o: int, row: int, column: int) -> bool
 
 
 @njit
-def _paint(layers: Array, layer: int, sprites: Array, paddles: Array) -> None:
-    for n in range(paddles.shape[0]):
-        o, row, column = paddles[n, ORIENTATION], paddles[n, ROW], paddles[n, COLUMN]
-        _stamp(layers, layer, sprites, o, row, column)
+def _paint(layers: Array, layer: int, sprites: Array, contours: Array) -> None:
+    for i in range(contours.shape[0]):
+        for n in range(contours.shape[1]):
+            _stamp(layers, layer, sprites, contours, i, n)
 
 
 @njit
@@ -198,7 +199,7 @@ def _begin(state: Array, s: Sprites, seats: Array, contours: Array, i: int) -> b
     """Places contour i's first paddle: the first contour's on a free pixel, the second's at the
     seed distance from it, whatever is there."""
     width = seats.shape[0]
-    for _ in range(DRAWS):
+    for _ in range(PADDLE_DRAWS):
         o = int(DEGREES * _uniform(state))
         if i == 0:
             pixel = _free_pixel(state, seats, s, o) if s.seatable[o] else -1
@@ -215,9 +216,8 @@ def _begin(state: Array, s: Sprites, seats: Array, contours: Array, i: int) -> b
         pivot_row = math.ceil(head_row - back * s.sine[o])
         pivot_column = math.ceil(head_column - back * s.cosine[o])
         if _inside(width, head_row, head_column) and _inside(width, pivot_row, pivot_column):
-            contours[i, 0, ROW], contours[i, 0, COLUMN] = row, column
-            contours[i, 0, ORIENTATION] = o
-            contours[i, 0, PIVOT_ROW], contours[i, 0, PIVOT_COLUMN] = pivot_row, pivot_column
+            for j, value in enumerate((row, column, o, pivot_row, pivot_column)):
+                contours[i, 0, j] = value
             return True
     return False
 
@@ -240,9 +240,8 @@ def _weigh(
 
 @njit
 def _occupy(s: Sprites, space: Array, contours: Array, i: int, n: int) -> None:
-    o, row, column = contours[i, n, ORIENTATION], contours[i, n, ROW], contours[i, n, COLUMN]
-    _stamp(space, MASK, s.mask, o, row, column)
-    _stamp(space, WIDE, s.wide, o, row, column)
+    _stamp(space, MASK, s.mask, contours, i, n)
+    _stamp(space, WIDE, s.wide, contours, i, n)
 
 
 @njit
@@ -255,27 +254,34 @@ def _extend(state: Array, s: Sprites, space: Array, contours: Array, i: int, n: 
     _, total = _weigh(s, space, last, pivot_row, pivot_column, np.inf)
     if total < DEAD_END:
         return False
-    for _ in range(DRAWS):
+    for _ in range(PADDLE_DRAWS):
         k, _ = _weigh(s, space, last, pivot_row, pivot_column, _uniform(state) * total)
         row, column = pivot_row + s.candidates[k, 0], pivot_column + s.candidates[k, 1]
         if not _collides(space, s.limit, DEGREES + k, row, column):
-            contours[i, n, ROW], contours[i, n, COLUMN] = row, column
-            contours[i, n, ORIENTATION] = DEGREES + k
-            contours[i, n, PIVOT_ROW], contours[i, n, PIVOT_COLUMN] = pivot_row, pivot_column
+            for j, value in enumerate((row, column, DEGREES + k, pivot_row, pivot_column)):
+                contours[i, n, j] = value
             _occupy(s, space, contours, i, n - 1)
             return True
     return False
 
 
 @njit
-def _grow(state: Array, s: Sprites, space: Array, contours: Array) -> bool:
-    """Extends the contours, in turn, to all their paddles."""
+def _try(
+    state: Array, s: Sprites, seats: Array, space: Array, grown: Array, contours: Array
+) -> bool:
+    for i in range(contours.shape[0]):
+        if not _begin(state, s, seats, contours, i):
+            return False
+    for plane in range(space.shape[0]):
+        for r in range(space.shape[1]):
+            for c in range(space.shape[2]):
+                grown[plane, r, c] = space[plane, r, c]
     for n in range(1, contours.shape[1]):
         for i in range(contours.shape[0]):
-            if not _extend(state, s, space, contours, i, n):
+            if not _extend(state, s, grown, contours, i, n):
                 return False
     # With two contours the first one's last paddle stays unoccupied, as it does upstream.
-    _occupy(s, space, contours, contours.shape[0] - 1, contours.shape[1] - 1)
+    _occupy(s, grown, contours, contours.shape[0] - 1, contours.shape[1] - 1)
     return True
 
 
@@ -283,20 +289,12 @@ def _grow(state: Array, s: Sprites, space: Array, contours: Array) -> bool:
 def _contours(
     state: Array, s: Sprites, seats: Array, space: Array, grown: Array, contours: Array, tries: int
 ) -> int:
-    """Draws contours (n, paddles, 5) together, in the free part of a space.
+    """Draws contours (n, paddles, 5), extended in turn, in the free part of a space.
 
     The first begins where `seats` is free. `grown` becomes the space with them. Returns how many
     tries it took, 0 where none succeeded.
     """
     for attempt in range(1, tries + 1):
-        begun = True
-        for i in range(contours.shape[0]):
-            begun = begun and _begin(state, s, seats, contours, i)
-        if begun:
-            for plane in range(space.shape[0]):
-                for r in range(space.shape[1]):
-                    for c in range(space.shape[2]):
-                        grown[plane, r, c] = space[plane, r, c]
-            if _grow(state, s, grown, contours):
-                return attempt
+        if _try(state, s, seats, space, grown, contours):
+            return attempt
     return 0

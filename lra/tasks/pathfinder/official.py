@@ -136,12 +136,14 @@ def array_rows(file: Path, content: bytes) -> list[list[str]]:
         array = np.load(stream, allow_pickle=False)
         rows = array.astype(np.str_) if array.dtype.kind in "SU" else None
     except Exception as error:  # numpy's for a damaged header are many
-        raise UsageError(f"{file}: expected a whole array of strings, it is damaged") from error
-    if rows is None or rows.ndim != 2 or stream.read(1):
+        raise UsageError(f"{file}: expected an array of strings, it is damaged or none") from error
+    if rows is None or rows.ndim != 2:
         raise UsageError(
             f"{file}: expected an array of strings with a row for each image, found "
             f"{array.dtype} of the shape {array.shape}"
         )
+    if stream.read(1):
+        raise UsageError(f"{file}: expected nothing after the array, found more bytes")
     return rows.tolist()
 
 
