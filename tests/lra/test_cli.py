@@ -227,7 +227,8 @@ def test_list_names_everything(capsys):
     for name in [*attention_zoo.names(), "+gfsa", "nystromformer", "quick", "listops"]:
         assert name in out
     assert "no attention dropout" in out and "[--set task.brackets=drop]" in out
-    header, _, *rows = [line for line in out.split("protocols\n\n")[1].splitlines() if line]
+    _, listed, *_ = out.split("protocols for listops\n\n")
+    header, _, *rows = [line for line in listed.split("\n\n")[0].splitlines() if line]
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in (header, *rows)]
     assert cells[0] == ["setting", "nystromformer", "skyformer", "google", "quick"]
     assert ["training.steps", "5000", "50000", "5000", "600"] in cells

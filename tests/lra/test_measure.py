@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
 
-from attention_zoo import UsageError, build_attention, names
+from attention_zoo import UsageError, build_attention, names, parse_spec
 from attention_zoo.registry import ATTENTIONS
 from lra.measure.flops import count_flops, packed_flash, packed_flash_backward
 from lra.measure.memory import cpu_allocator_peak
 from lra.measure.process import measure_apart
 from lra.measure.timing import LEAST, MOST, time_step
+from lra.measure.variant import steps_of
+from lra.protocols import get_protocol, override
 from lra.system import children
 from lra.system.environment import ROOT
 
@@ -171,3 +173,21 @@ def test_packed_flash_is_counted_as_the_fused_kernel_of_torch_is():
     packed, offsets = torch.empty(70, H, D), torch.tensor([0, 50, 70], dtype=torch.int32)
     expected = sum(sdpa_flop_count(*[(1, H, n, D)] * 3) for n in (50, 20))
     assert packed_flash(packed, packed, packed, offsets) == expected
+
+
+def test_memory_of_path_x_grows_linearly_in_its_length():
+    """Exact bytes of a training step at N = 1,024, 4,096 and 16,384."""
+    peaks = []
+    for task in ("pathfinder", "pathfinder64", "pathx"):
+        small = ["training.batch=1", "model.dim=16", "model.inner=16"]
+        protocol, _ = override(get_protocol("google", task), [*small, "model.layers=1"])
+        steps = steps_of(
+            parse_spec("linear+gfsa"),
+            task,
+            protocol,
+            device=torch.device("cpu"),
+            precision="32-true",
+        )
+        steps.training()  # makes the optimiser's state
+        peaks.append(cpu_allocator_peak(steps.training))
+    assert 3.5 < peaks[1] / peaks[0] < 4.5 and 3.5 < peaks[2] / peaks[1] < 4.5

@@ -100,7 +100,8 @@ class BatchUnpickler(pickle.Unpickler):
             return Recorded
         if (module, name) == ("_codecs", "encode"):  # Python 3's way to write bytes for Python 2
             return latin1
-        raise UsageError(f"expected a pickle of arrays and lists, it asks for {module}.{name}")
+        what = f"{module}.{name}"[:80]
+        raise UsageError(f"expected a pickle of arrays and lists, it asks for {what!r}")
 
 
 def latin1(text: str, encoding: str) -> bytes:
@@ -145,4 +146,4 @@ def pixels(file: Path, array: Any) -> np.ndarray:
             f"{file}: expected b'data' to be of the shape (n, {PLANES}), n > 0, and as many bytes, "
             f"found {found} and {size:,}"
         )
-    return np.frombuffer(content, np.uint8).reshape(shape, order="F" if fortran else "C")
+    return np.frombuffer(content, np.uint8).reshape((rows, PLANES), order="F" if fortran else "C")
