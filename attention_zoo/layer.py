@@ -10,8 +10,8 @@ from attention_zoo.spec import Spec
 
 
 class SelfAttention(nn.Module):
-    """out(Ā v), q, k, v the heads of qkv(x); 4C² parameters besides the attention's own, and 4C
-    more with biases. inner: the width of q, k and v, C where None."""
+    """out(Ā v), q, k, v the heads of qkv(x), together `inner` wide (C where None); 4·C·inner
+    parameters besides the attention's own, and 3·inner + C more with biases."""
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class Encoder(nn.Module):
         super().__init__()
         C = settings.dim
         self.pooling, self.pairs = settings.pooling, settings.pairs
+        self.padded = 1 << (max_len - 1).bit_length()
         self.tokens = nn.Embedding(settings.vocabulary, C)
         nn.init.normal_(self.tokens.weight, std=settings.token_std)
         if settings.encoding == "learned":
@@ -116,7 +117,7 @@ class Encoder(nn.Module):
             return x[:, 0]
         total = torch.where(keep[..., None], x, 0.0).sum(1)
         if self.pooling == "padded_mean":
-            return total / len(self.positions)
+            return total / self.padded
         return total / keep.sum(1, keepdim=True).clamp(min=1)
 
 

@@ -145,11 +145,7 @@ def begin(
 ) -> Journal:
     """The run's journal; with a measurement, which only this machine as it is now can give."""
     journal = read_journal(unfinished)
-    if (
-        journal
-        and replace(journal.environment, commit=None) == replace(here, commit=None)
-        and journal.measurement.micro_batch == config.micro_batch
-    ):
+    if journal and replace(journal.environment, commit=None) == replace(here, commit=None):
         return journal
     say("measuring time and memory in a process of its own")
     measurement = measure_apart(config)

@@ -20,7 +20,7 @@ DTYPES = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16}
 class RunConfig:
     """data: the fingerprint of its data. modified: protocol settings that `--set` changed.
     accelerator: cpu or cuda. micro_batch: examples that go through the model at once, None for the
-    whole batch."""
+    whole batch; dropout draws other masks with it."""
 
     task: str
     attention: Spec
@@ -46,6 +46,7 @@ class RunConfig:
                 "precision": self.precision,
                 "accelerator": self.accelerator,
             }
+            | ({"micro_batch": self.micro_batch} if self.micro_batch else {})
         )
 
     def directory(self, results: Path) -> Path:

@@ -119,10 +119,11 @@ def prepare_parser() -> Parser:
     )
     _protocol(parser)
     _data(parser)
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--download", action="store_true", help="fetch the official archive where DIR lacks it"
     )
-    parser.add_argument(
+    what.add_argument(
         "--verify", action="store_true", help="check what was prepared, and make nothing"
     )
     parser.add_argument(
@@ -174,8 +175,8 @@ def _protocol(parser: Parser, tasks: str | None = None) -> None:
     parser.add_argument(
         "--source",
         metavar="official|generated|sample",
-        help="where the data are from; default: official files where DIR has them, else what the "
-        "protocol allows",
+        help="where the data are from; default: the protocol's, official files where DIR has them "
+        "(quick: data made here)",
     )
     parser.add_argument(
         "--set",

@@ -32,9 +32,9 @@ class Padding:
 class Stream(Sampler[list[int]]):
     """`steps` training batches from an endless sequence of shuffled passes over the data.
 
-    Which examples stand in a step is a function of (seed, step) alone: a batch may straddle two
-    passes, none is short, none is dropped. Iteration begins at step `start`, and yields every
-    `ranks`th member of each batch from the `rank`th on.
+    Which examples stand in a step is a function of seed, batch, bucket and step alone: a batch may
+    straddle two passes, none is short, none is dropped. Iteration begins at step `start`, and
+    yields every `ranks`th member of each batch from the `rank`th on.
 
     lengths: where given, every `bucket` batches share their examples out by length, and then stand
     in a random order.

@@ -54,10 +54,10 @@ def _members(path: Path) -> Iterator[tuple[str, int, int]]:
         status = os.stat(path)
         yield "", status.st_size, status.st_mtime_ns
         return
-    for folder, folders, files in os.walk(path):
+    for folder, folders, _ in os.walk(path, followlinks=True):
         folders.sort()
         with os.scandir(folder) as entries:
-            found = {entry.name: entry.stat() for entry in entries if entry.name in set(files)}
+            found = {entry.name: entry.stat() for entry in entries if not entry.is_dir()}
         for name in sorted(found):
             relative = os.path.relpath(os.path.join(folder, name), path)
             yield relative, found[name].st_size, found[name].st_mtime_ns

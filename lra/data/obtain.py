@@ -21,9 +21,14 @@ def obtain(
     is downloaded. Raises UsageError with what to bring by hand where they are needed and cannot be
     had.
     """
-    if settings.source not in ("auto", "official"):
-        return
     name, archive = task.metadata.name, task.archive
+    if settings.source not in ("auto", "official"):
+        if fetch:
+            raise UsageError(
+                f"--download: the data of {name} are {settings.source} here; --source official "
+                "asks for those that are fetched"
+            )
+        return
     say(f"{name} is read from {task.metadata.layout} in {data_dir}")
     if task.official(data_dir, settings):
         say("the official files are there")
@@ -46,5 +51,15 @@ def obtain(
         packed = download(archive, data_dir, say)
     except UsageError as error:
         raise UsageError(f"{error}; {by_hand}") from error
-    say(f"unpacking {root} from {packed}")
-    unpack(packed, root, data_dir / root, archive.unpacked, say, skip=UNWANTED)
+    say(f"unpacking {root} from {packed}, at most {archive.unpacked:,} bytes")
+    try:
+        unpack(packed, root, data_dir / root, archive.unpacked, say, skip=UNWANTED)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; remove {packed}, and --download fetches it anew, or {by_hand}"
+        ) from error
+    if not task.official(data_dir, settings):
+        raise UsageError(
+            f"{data_dir / root} holds no official files of {name}: remove it, and the archive is "
+            "unpacked again; where the data folder is called lra_release, name the one above it"
+        )

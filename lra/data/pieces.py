@@ -38,7 +38,7 @@ def _made(make: Callable[[int], Piece], folder: Path, number: int) -> Path:
     path = folder / f"{number:06}.npz"
     try:
         _read(path)  # which checks its sums
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, KeyError, ValueError, NotImplementedError, zipfile.BadZipFile):
         with whole(path) as file:
             np.savez(file, **make(number))
     return path

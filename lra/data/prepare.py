@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from attention_zoo import UsageError
 from lra.data.contents import contents_of
-from lra.data.store import Store, open_store
+from lra.data.store import Split, Store, open_store
 from lra.data.writer import write_store, written
 from lra.system.files import fingerprint
 from lra.system.locks import LOCK, locked
@@ -57,10 +58,12 @@ def find_source(task: Task, settings: TaskSettings, data_dir: Path) -> Source:
     files = task.official(data_dir, settings) if settings.source in ("auto", "official") else {}
     made = "generated" if settings.source == "auto" and task.generates else settings.source
     if not files and made in ("auto", "official"):
+        name = task.metadata.name
+        sample = "" if task.generates else "; --source sample tries the task on made-up data"
         raise UsageError(
-            f"{data_dir} does not hold the official files of {task.metadata.name}: "
-            f"`python run_lra.py prepare --task {task.metadata.name}` says what to bring, and "
-            "with --download brings it; --data-dir names another folder"
+            f"{data_dir} does not hold the official files of {name}: `python run_lra.py prepare "
+            f"--task {name}` says what to bring, and with --download brings it; --data-dir names "
+            f"another folder{sample}"
         )
     return Source(task, replace(settings, source="official" if files else made), data_dir, files)
 
@@ -100,10 +103,22 @@ def verified(source: Source) -> Store:
     return store
 
 
+def shared(splits: dict[str, Split]) -> list[str]:
+    """A line for every two splits that have examples in common, as official files may."""
+    members = {name: set(map(tuple, split.members.tolist())) for name, split in splits.items()}
+    counts = {pair: len(members[pair[0]] & members[pair[1]]) for pair in combinations(splits, 2)}
+    return [
+        f"{count:,} distinct examples of {second} stand in {first}, too"
+        for (first, second), count in counts.items()
+        if count
+    ]
+
+
 def _make(source: Source, workers: int | None) -> None:
     task = source.task
     with written(source.path, workers) as writer:
         splits = writer.splits(task.examples(source.settings, source.files, writer))
+        writer.notes += shared(splits)
         if replace(source).recipe != source.recipe:
             raise UsageError(
                 f"the files in {source.data_dir} changed while they were read; try again"

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from attention_zoo import UsageError
 from lra.data.pieces import pieces
 from lra.data.store import DTYPES, FORMAT, METADATA, VERSION, Split
 from lra.system.files import fingerprint, sha256_of, sync_folder, write_json
@@ -98,7 +99,7 @@ def write_store(
 def written(path: Path, workers: int | None = None) -> Iterator[Writer]:
     """A Writer whose folder is renamed to `path` when all is on disk, and gone where that fails.
 
-    Pieces of work stay beside it until the store is whole.
+    Pieces of work stay beside it until the store is whole, or its source is refused.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     parts = path.with_name(f".{path.name}.pieces")
@@ -107,6 +108,10 @@ def written(path: Path, workers: int | None = None) -> Iterator[Writer]:
     try:
         with open(partial / "tokens.npy", "wb") as tokens:
             yield Writer(tokens, parts, workers)
+    except UsageError:
+        shutil.rmtree(parts, ignore_errors=True)  # made of files that are wrong or have changed
+        raise
+    else:
         os.rename(partial, path)
         sync_folder(path.parent)
         shutil.rmtree(parts, ignore_errors=True)

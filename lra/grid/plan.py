@@ -55,12 +55,17 @@ def plan(
                         precision=precision,
                         accelerator=accelerator,
                         plugins=tuple(plugins),
-                        micro_batch=micro_batch,
+                        micro_batch=parts(micro_batch, changed),
                     )
                     if seed == seeds[0]:
                         require_buildable(config)
                     configs[config.identity] = config
     return list(configs.values())
+
+
+def parts(micro_batch: int | None, protocol: Protocol) -> int | None:
+    """None where a batch goes through the model at once."""
+    return None if micro_batch and micro_batch >= protocol.training.batch else micro_batch
 
 
 def titles(configs: Sequence[RunConfig]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line
 from attention_zoo.registry import load_plugin
+from lra.data.prepare import PREPARED
 from lra.failures import RunFailure, memory_errors
 from lra.journal import UNFINISHED
 from lra.run import Place, Teller, fail, open_data, run
@@ -74,7 +75,7 @@ def main() -> int:
     try:
         with interrupts.obeyed(), memory_errors():
             if job.memory is not None:
-                limit_memory(job.memory)
+                limit_memory(job.memory + mapped(job))
             if "LOCAL_RANK" in os.environ:
                 return follow(job)
             run(
@@ -98,6 +99,12 @@ def main() -> int:
             if not ours:
                 traceback.print_exception(error)
         return FAILED
+
+
+def mapped(job: Job) -> int:
+    """Bytes of prepared data, which take addresses and no memory of their own."""
+    arrays = (job.place.data_dir / PREPARED / job.config.data).glob("*.npy")
+    return sum(array.stat().st_size for array in arrays)
 
 
 def follow(job: Job) -> int:

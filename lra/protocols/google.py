@@ -9,17 +9,29 @@ the published ones.
 from dataclasses import replace
 
 from lra.protocols.settings import Deviation, ModelSettings, Protocol, TrainingSettings
-from lra.protocols.small import BLACK, CIFAR_SPLIT, HELD_OUT, TASKS
+from lra.protocols.small import CIFAR_SPLIT, TASKS
 
 COMMON = (
     Deviation("no attention dropout (source: 0.1; Image 0.2)"),
     Deviation("linear layers start as torch's do (source: as Flax's)"),
     Deviation("layer norm's ε is torch's 1e-5 (source: Flax's 1e-6)"),
+    Deviation("GELU is exact (source: Flax's approximation by tanh)"),
     Deviation(
         "the best weights on validation are tested (source: the last)",
         "--set training.select=last",
     ),
     Deviation("one size of model for all attentions (source: Image and Pathfinder have others)"),
+)
+WHOLE_BATCHES = Deviation(
+    "evaluations count every example (source: whole batches only)", "--set training.drop_last=true"
+)
+HELD_OUT = Deviation(
+    "2,500 training reviews, stratified, validate (source: the test split; all reviews train)",
+    "--set task.select_on=test training.select=last",
+)
+BLACK = Deviation(
+    "black pixels are tokens (source: value 0 is padding, and CLS takes the first pixel's mask)",
+    "--set task.black=padding",
 )
 SPLIT = Deviation("one split, drawn by a seed (source: tenths in the order of TensorFlow Datasets)")
 MEAN = Deviation(
@@ -100,6 +112,7 @@ DEVIATIONS = {
             "the released rate, 0.05, whose warm-up never ends (paper: 0.5)",
             "--set training.learning_rate=0.5",
         ),
+        WHOLE_BATCHES,
     ),
     "image": (
         Deviation(
@@ -108,6 +121,7 @@ DEVIATIONS = {
         Deviation("the released rate, 0.0005 (paper: 0.01)", "--set training.learning_rate=0.01"),
         BLACK,
         CIFAR_SPLIT,
+        WHOLE_BATCHES,
     ),
     "pathfinder": (
         Deviation(
@@ -118,10 +132,11 @@ DEVIATIONS = {
         BLACK,
         SPLIT,
         MEAN,
+        WHOLE_BATCHES,
     ),
-    "pathfinder64": (BLACK, SPLIT),
-    "pathx": (BLACK, SPLIT, MEAN),
-    "pathfinder256": (BLACK, SPLIT),
+    "pathfinder64": (BLACK, SPLIT, WHOLE_BATCHES),
+    "pathx": (BLACK, SPLIT, MEAN, WHOLE_BATCHES),
+    "pathfinder256": (BLACK, SPLIT, WHOLE_BATCHES),
 }
 
 

@@ -67,7 +67,7 @@ def with_source(protocol: Protocol, source: str | None) -> Protocol:
     if source is None:
         return protocol
     options = {"source": Option(field_types(type(protocol.task))["source"], None)}
-    chosen = read_option("task", "source", source, options)
+    chosen = read_option("--source", "source", source, options)
     return replace(protocol, task=replace(protocol.task, source=chosen))
 
 

@@ -38,7 +38,7 @@ FEW_STEPS = TrainingSettings(steps=16, learning_rate=1e-3, warmup=2, eval_every=
 
 def quick(task: str) -> Protocol:
     data = DATA[task]
-    what = COMPARABLE.get(task, "made-up data in the official format, minutes on a CPU")
+    what = COMPARABLE.get(task, "few examples, minutes on a CPU")
     model = ModelSettings(positions=data.max_len, vocabulary=32 if task == "listops" else 512)
     training = TRAINING
     if task == "listops":

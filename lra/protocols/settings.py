@@ -18,13 +18,14 @@ def _at_least(least: int, section: str, settings: Any, *keys: str) -> None:
 class ModelSettings:
     """The encoder that is the same for all variants.
 
-    vocabulary: rows of the token table; token_std: of its initial normal distribution.
-    positions: rows of the position table, learned or sinusoidal (Vaswani et al. 2017, §3.5).
-    inner: the width of q, k and v, dim where it is none. bias: of the q, k, v and output
-    projections. pooling: the mean of the real tokens; their sum over `positions`, the length to
-    which the small protocols' sources pad; a learned vector, zero at first, that stands before the
-    sequence (cls); or the first token. pairs: what the head sees of two sequences a and b,
-    [a, b, a·b, a−b], or [a, b] and one more hidden layer of half the width (LRA's released code).
+    vocabulary: rows of the token table; token_std: of its initial normal distribution. positions:
+    rows of the position table, learned or sinusoidal (Vaswani et al. 2017, §3.5). inner: the width
+    of q, k and v, dim where it is none. bias: of the q, k, v and output projections. pooling: the
+    mean of the real tokens; their sum over the next power of two from the longest sequence, to
+    which the small protocols' sources pad (padded_mean); a learned vector, zero at first, that
+    stands before the sequence (cls); or the first token. pairs: what the head sees of two sequences
+    a and b: [a, b, a·b, a−b], or [a, b] and one more hidden layer of half the width (as LRA's
+    released code has it).
     """
 
     layers: int = 2

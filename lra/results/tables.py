@@ -154,10 +154,17 @@ def _cell(value: object) -> str:
 
 
 def heading(task: str, protocol: Protocol, modified: dict[str, Any]) -> str:
-    """Task and protocol, where it was left, and what its results may be compared with."""
+    """Task, data and protocol, where it was left, and what its results may be compared with."""
     changes = ", ".join(f"{key}={value}" for key, value in modified.items())
     left = f" modified ({changes})" if changes else ""
-    return f"{task}, protocol {protocol.name}{left}: {protocol.comparable}."
+    source = protocol.task.source
+    return f"{task}, {source} data, protocol {protocol.name}{left}: {comparable_with(protocol)}."
+
+
+def comparable_with(protocol: Protocol) -> str:
+    if protocol.task.source == "sample":
+        return "made-up data in the official format, comparable with nothing"
+    return protocol.comparable
 
 
 def caption(records: Sequence[Record | Failure]) -> list[str]:
@@ -207,7 +214,7 @@ def render(records: Iterable[Record | Failure], style: str) -> str:
                 modified=";".join(f"{k}={v}" for k, v in part[0].modified.items()),
                 source=part[0].data.source,
                 data=part[0].data.fingerprint,
-                comparable=part[0].protocol.comparable,
+                comparable=comparable_with(part[0].protocol),
                 machine=part[0].environment.device,
                 threads=part[0].environment.threads,
                 torch=part[0].environment.versions.get("torch"),

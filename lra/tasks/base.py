@@ -1,6 +1,6 @@
 """What a task is."""
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -76,16 +76,15 @@ def require_sizes(settings: TaskSettings) -> None:
         raise UsageError("task.train, task.val and task.test must be 1 or more")
 
 
-def require_counts(found: Mapping[str, Sized], settings: TaskSettings) -> None:
-    """Raises UsageError where the official files hold more or fewer examples than they should."""
-    for split, examples in found.items():
-        expected = getattr(settings, split)
-        if len(examples) != expected:
-            raise UsageError(
-                f"the official files hold {len(examples):,} {split} examples, expected "
-                f"{expected:,}: bring what is missing, or set task.{split}={len(examples)} if they "
-                "are meant to be so"
-            )
+def require_count(found: int, settings: TaskSettings, *splits: str) -> None:
+    """Raises UsageError where official files hold more or fewer examples than these splits need."""
+    expected = sum(getattr(settings, split) for split in splits)
+    if found != expected:
+        names = " and ".join(f"task.{split}" for split in splits)
+        raise UsageError(
+            f"the official files hold {found:,} examples for {' and '.join(splits)}, expected "
+            f"{expected:,}: bring what is missing, or set {names} to what they hold"
+        )
 
 
 @dataclass(frozen=True)

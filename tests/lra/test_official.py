@@ -231,7 +231,7 @@ def test_records_and_tables_say_official(tmp_path, capsys):
 
 def test_a_file_that_lacks_rows_is_refused(tmp_path):
     write_official(tmp_path, sizes=SIZES | {"test": 6})
-    with pytest.raises(UsageError, match="hold 6 test examples, expected 7"):
+    with pytest.raises(UsageError, match="hold 6 examples for test, expected 7"):
         prepare(source(tmp_path), print, 1)
     assert not [p for p in (tmp_path / "prepared").iterdir() if not p.name.startswith(".")]
 

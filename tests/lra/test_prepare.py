@@ -9,10 +9,13 @@ import tarfile
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from attention_zoo import UsageError
 from lra.cli import main
 from lra.data import contents, download
+from lra.data.writer import written
 from lra.tasks import TASKS
 from lra.tasks.image import sample as image_sample
 from lra.tasks.retrieval import sample as retrieval_sample
@@ -176,3 +179,61 @@ def test_contents_are_read_again_only_when_something_changed(tmp_path, monkeypat
     contents._contents.cache_clear()
     assert contents.contents_of(folder, tmp_path) == changed
     assert contents.contents_of(Path(folder / "b"), tmp_path) == hashlib.sha256(b"c").hexdigest()
+
+
+def test_sequences_that_files_hold_twice_stay_on_one_side(tmp_path, capsys):
+    write_official("text", tmp_path)
+    texts = sorted((tmp_path / "aclImdb" / "train" / "pos").iterdir())
+    for copy in texts[1:8]:
+        copy.write_bytes(texts[0].read_bytes())
+    copied = sorted((tmp_path / "aclImdb" / "test" / "pos").iterdir())[0]
+    copied.write_bytes(texts[0].read_bytes())
+    assert run("text", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "1 distinct examples of test stand in train, too" in out
+    assert "stand in val" not in out and "of val" not in out
+
+
+def test_pieces_of_a_source_that_is_refused_are_not_kept(tmp_path):
+    """They may be of files that changed meanwhile; those of a killed preparation are kept."""
+    for error, kept in ((UsageError("changed"), False), (KeyboardInterrupt(), True)):
+        with pytest.raises(type(error)), written(tmp_path / "store", 1) as writer:
+            list(writer.pieces(one, range(3), "work"))
+            raise error
+        assert (tmp_path / ".store.pieces").exists() == kept and not (tmp_path / "store").exists()
+
+
+def one(number):
+    return {"array": np.array([number])}
+
+
+def test_an_empty_folder_in_the_archives_place_is_named(tmp_path, packed, capsys):
+    packed("text", tmp_path / "data")
+    (tmp_path / "data" / "aclImdb").mkdir()
+    assert run("text", tmp_path / "data") == 2
+    assert "aclImdb holds no official files of text: remove it" in capsys.readouterr().err
+
+
+def test_a_damaged_archive_is_to_be_removed(tmp_path, packed, capsys, monkeypatch):
+    path = packed("text", tmp_path / "data")
+    path.write_bytes(path.read_bytes()[:-50])
+    whole = dataclasses.replace(TASKS["text"].archive, md5=None, size=path.stat().st_size)
+    monkeypatch.setitem(TASKS, "text", dataclasses.replace(TASKS["text"], archive=whole))
+    assert run("text", tmp_path / "data") == 2
+    said = capsys.readouterr().err
+    assert f"remove {path}, and --download fetches it anew" in said
+    assert not (tmp_path / "data" / "aclImdb").exists()
+
+
+def test_requests_that_cannot_be_met_are_refused(tmp_path, capsys):
+    assert run("text", tmp_path, "--source", "sample", "--download") == 2
+    assert "--source official asks for those that are fetched" in capsys.readouterr().err
+    assert run("text", tmp_path, "--download", "--verify") == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+    write_official("text", tmp_path)
+    assert run("text", tmp_path, "--source", "official") == 0
+    capsys.readouterr()
+    lineage = ["task.select_on=test", "task.train=24"]
+    words = ["prepare", "--task", "text", "--data-dir", str(tmp_path), "--set", "task.test=8"]
+    assert main([*words, *lineage, "task.seed=3"]) == 2
+    assert "task.seed has no effect" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from attention_zoo import UsageError
 from lra.measure.timing import Timing
 from lra.measure.variant import Measurement
-from lra.protocols import get_protocol, override
+from lra.protocols import get_protocol, override, with_source
 from lra.results.record import (
     SCHEMA,
     Data,
@@ -96,7 +96,7 @@ def test_round_trip(tmp_path):
     assert read_record(tmp_path / "record.json") == RUNS[0]
     content = json.loads((tmp_path / "record.json").read_text())
     assert content["val"]["loss"] == 1.8 and content["test"]["accuracy"] == 0.360
-    assert len(content["protocol"]["deviations"]) == 7
+    assert len(content["protocol"]["deviations"]) == 6
     assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
 
 
@@ -156,7 +156,7 @@ def test_a_table_as_people_read_it():
     assert rows[2][:7] == ["linear", "3", "37.0 ± 1.0", "1.1", "3 of 3", "–", "110"]
     assert rows[3][:6] == ["linear+gfsa", "3", "54.7 ± 30.6", "1.1", "3 of 3", "+0.5 (n=2)"]
     assert rows[5][:6] == ["(root operator)", "–", "36.2", "–", "–", "–"]
-    assert "listops, protocol nystromformer: LRA under the small protocol" in text
+    assert "listops, auto data, protocol nystromformer: LRA under the small protocol" in text
     assert "Data: generated, fingerprint ffffffffffffffff, 2,000 test examples" in text
     assert "chance 10 %" in text
     assert "Some CPU, 2 threads, torch 2.13.0, Python 3.11.7; commit aaaaaaaaaaaa." in text
@@ -249,3 +249,12 @@ def test_csv_is_numbers():
     cells = next(csv.DictReader(lines))
     assert float(cells["accuracy"]) == pytest.approx(37.0)
     assert cells["protocol"] == "nystromformer" and cells["machine"] == "Some CPU"
+
+
+def test_made_up_data_are_called_so():
+    sample = override(with_source(get_protocol("nystromformer", "text"), "sample"), [])[0]
+    text = render([record(task="text", protocol=sample)], "github")
+    assert "text, sample data, protocol nystromformer: made-up data in the official" in text
+    assert "LRA under" not in text
+    rows = csv.DictReader(render([record(task="text", protocol=sample)], "csv").splitlines())
+    assert "comparable with nothing" in next(rows)["comparable"]

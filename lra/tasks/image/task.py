@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
-
 from lra.data.archives import CIFAR_10
 from lra.data.writer import Example, Writer
 from lra.tasks.base import (
@@ -15,7 +13,7 @@ from lra.tasks.base import (
     TaskMetadata,
     TaskSettings,
     majority,
-    require_counts,
+    require_count,
     require_sizes,
 )
 from lra.tasks.image.official import find, read
@@ -76,8 +74,9 @@ def examples(
         ]
 
     train, test = stored("train"), stored("test")
-    stay, held = held_out(np.asarray(images["train"][1]), settings.val, settings.seed, "image")
-    require_counts({"train": stay, "test": test}, settings)
+    require_count(len(train), settings, "train", "val")
+    require_count(len(test), settings, "test")
+    stay, held = held_out(train, settings.val, settings.seed, "image")
     return {"train": [train[i] for i in stay], "val": [train[i] for i in held], "test": test}
 
 

@@ -17,7 +17,7 @@ from lra.tasks.base import (
     TaskMetadata,
     TaskSettings,
     majority,
-    require_counts,
+    require_count,
     require_sizes,
 )
 from lra.tasks.listops.expressions import CLOSE_ID, VOCABULARY
@@ -79,7 +79,8 @@ def examples(
             name: read_official(file, settings.max_length, writer.workers)
             for name, file in files.items()
         }
-        require_counts(found, settings)
+        for name, rows in found.items():
+            require_count(len(rows), settings, name)
     else:
         sizes = {name: getattr(settings, name) for name in SPLITS}
         shape = Shape(

@@ -15,7 +15,7 @@ from lra.tasks.base import (
     TaskMetadata,
     TaskSettings,
     majority,
-    require_counts,
+    require_count,
     require_sizes,
 )
 from lra.tasks.pathfinder.official import batches, find, read_batch
@@ -88,9 +88,8 @@ def examples(
             for image, label in zip(images, labels, strict=True)
         ]
         writer.notes += piece["left_out"].tolist()
+    require_count(len(found) + len(writer.notes), settings, *SPLITS)
     sizes = {"train": len(found) - settings.val - settings.test}
-    whole = range(sizes["train"] + len(writer.notes))
-    require_counts({"train": whole}, settings)
     sizes |= {"val": settings.val, "test": settings.test}
     cut = shuffled(len(found), sizes, settings.seed, "pathfinder")
     return {split: [found[i] for i in indices] for split, indices in cut.items()}

@@ -14,7 +14,7 @@ from lra.tasks.base import (
     TaskMetadata,
     TaskSettings,
     majority,
-    require_counts,
+    require_count,
     require_sizes,
 )
 from lra.tasks.retrieval.official import find, read
@@ -63,7 +63,8 @@ def examples(
             write(Path(folder), sizes, settings.seed)
             return {split: pairs(file) for split, file in find(Path(folder)).items()}
     found = {split: pairs(file) for split, file in files.items()}
-    require_counts(found, settings)
+    for split, rows in found.items():
+        require_count(len(rows), settings, split)
     return found
 
 

@@ -46,7 +46,7 @@ def read(folders: dict[str, Path]) -> dict[str, list[tuple[bytes, int]]]:
     files = {name: list_reviews(folders[name], name.split("/")[1]) for name in NAMES}
     splits: dict[str, list[tuple[bytes, int]]] = {"train": [], "test": []}
     total = sum(map(len, files.values()))
-    with tqdm(total=total, desc="reading IMDb", unit=" reviews", disable=None) as bar:
+    with tqdm(total=total, desc="reading reviews", unit=" reviews", disable=None) as bar:
         for split, reviews in splits.items():
             for side, label in LABELS.items():
                 for file in files[f"{split}/{side}"]:

@@ -3,9 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
-
-import numpy as np
+from typing import Any, ClassVar, Literal
 
 from attention_zoo import UsageError
 from lra.data.archives import ACL_IMDB
@@ -16,7 +14,7 @@ from lra.tasks.base import (
     TaskMetadata,
     TaskSettings,
     majority,
-    require_counts,
+    require_count,
     require_sizes,
 )
 from lra.tasks.splits import held_out
@@ -28,7 +26,8 @@ from lra.tasks.text.sample import write
 class TextSettings(TaskSettings):
     """source: the official reviews, or made-up ones in their format. max_len: bytes that are read
     of a review. val: reviews held out of the training files, stratified, by the seed.
-    select_on=test: none are, and the test split selects the weights, as in LRA's lineage.
+    select_on=test: none are, train and val train together, and the test split selects the weights,
+    as in LRA's lineage.
     """
 
     DECIDE: ClassVar = dict.fromkeys(
@@ -43,6 +42,21 @@ class TextSettings(TaskSettings):
     val: int = 2_500
     test: int = 25_000
     seed: int = 0
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        if (self.source, self.select_on) != ("official", "test"):
+            return super().deciding
+        return {
+            "max_len": self.max_len,
+            "select_on": "test",
+            "train": self.train + self.val,
+            "test": self.test,
+        }
+
+    @property
+    def effective(self) -> set[str]:
+        return {"source", "select_on", *self.deciding}
 
     def __post_init__(self) -> None:
         require_sizes(self)
@@ -68,11 +82,11 @@ def examples(
         [((writer.add(encode(text, settings.max_len)),), label) for text, label in reviews[name]]
         for name in ("train", "test")
     )
-    labels = np.array([label for _, label in train])
-    stay, held = held_out(labels, settings.val, settings.seed, "text")
-    require_counts({"train": stay, "test": test}, settings)
+    require_count(len(train), settings, "train", "val")
+    require_count(len(test), settings, "test")
     if settings.select_on == "test":
         return {"train": train, "val": test, "test": test}
+    stay, held = held_out(train, settings.val, settings.seed, "text")
     return {"train": [train[i] for i in stay], "val": [train[i] for i in held], "test": test}
 
 
