@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -68,6 +68,20 @@ class TaskSettings:
     def masked(self) -> int | None:
         """The token id at which positions count as padding, besides what fills batches up."""
         return None
+
+
+@dataclass(frozen=True)
+class PixelSettings(TaskSettings):
+    """black=padding: pixels of value 0 count as padding, as in LRA's lineage."""
+
+    BATCHES: ClassVar = ("black",)
+    VOCABULARY: ClassVar = 256
+
+    black: Literal["token", "padding"] = "token"
+
+    @property
+    def masked(self) -> int | None:
+        return 0 if self.black == "padding" else None
 
 
 def require_sizes(settings: TaskSettings) -> None:

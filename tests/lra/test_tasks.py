@@ -18,6 +18,7 @@ from lra.protocols import get_protocol, override
 from lra.run_config import RunConfig
 from lra.system import interrupts
 from lra.tasks import SPLITS, TASKS, TaskMetadata, get_task
+from lra.tasks.pathfinder.task import PIECE
 from lra.training.fit import padding, train
 from lra.training.loss import training_loss
 from lra.training.optimizer import parameter_groups
@@ -113,6 +114,13 @@ def test_data_are_the_seeds(task, tmp_path):
     assert prepare(other, print, workers=1).sha256["tokens.npy"] != store.sha256["tokens.npy"]
     with pytest.raises(UsageError, match=r"metadata\.json is missing"):
         verified(find_source(get_task(task), dataclasses.replace(settings, seed=2), tmp_path))
+
+
+def test_the_size_of_a_piece_does_not_show_in_the_data(tmp_path, monkeypatch):
+    config, store = tiny("pathfinder")
+    monkeypatch.setitem(PIECE, 32, 7)
+    again = find_source(get_task("pathfinder"), config.protocol.task, tmp_path)
+    assert prepare(again, print, workers=1).sha256 == store.sha256
 
 
 def test_quick_path_x_is_64_images_at_most():

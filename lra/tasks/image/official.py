@@ -11,6 +11,7 @@ import numpy as np
 
 from attention_zoo import UsageError
 from lra.tasks.image.grey import grey
+from lra.tasks.official import all_or_none
 
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 NAMES = (*TRAIN, "test_batch")
@@ -24,14 +25,8 @@ def find(data_dir: Path) -> dict[str, Path]:
 
     Nothing where there are none; UsageError where a folder holds some of them.
     """
-    for folder in FOLDERS:
-        files = {name: data_dir / folder / name for name in NAMES}
-        missing = [file for file in files.values() if not file.is_file()]
-        if not missing:
-            return files
-        if len(missing) < len(files):
-            raise UsageError(f"{missing[0]} is missing beside the other official CIFAR-10 files")
-    return {}
+    sets = ({name: data_dir / folder / name for name in NAMES} for folder in FOLDERS)
+    return all_or_none(sets, "CIFAR-10 files")
 
 
 def read(files: dict[str, Path]) -> dict[str, tuple[np.ndarray, np.ndarray]]:

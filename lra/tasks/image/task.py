@@ -9,9 +9,9 @@ from lra.data.archives import CIFAR_10
 from lra.data.writer import Example, Writer
 from lra.tasks.base import (
     SPLITS,
+    PixelSettings,
     Task,
     TaskMetadata,
-    TaskSettings,
     majority,
     require_count,
     require_sizes,
@@ -22,18 +22,14 @@ from lra.tasks.splits import held_out
 
 
 @dataclass(frozen=True)
-class ImageSettings(TaskSettings):
+class ImageSettings(PixelSettings):
     """source: the official images, or made-up ones in their format. val: images held out of the
-    training files, stratified, by the seed. black=padding: pixels of value 0 count as padding, as
-    in LRA's lineage.
+    training files, stratified, by the seed. black: see PixelSettings.
     """
 
     DECIDE: ClassVar = dict.fromkeys(("official", "sample"), (*SPLITS, "seed"))
-    BATCHES: ClassVar = ("black",)
-    VOCABULARY: ClassVar = 256
 
     source: Literal["auto", "official", "sample"] = "auto"
-    black: Literal["token", "padding"] = "token"
     train: int = 45_000
     val: int = 5_000
     test: int = 10_000
@@ -45,10 +41,6 @@ class ImageSettings(TaskSettings):
     @property
     def max_len(self) -> int:
         return 32 * 32
-
-    @property
-    def masked(self) -> int | None:
-        return 0 if self.black == "padding" else None
 
 
 def official(data_dir: Path, settings: ImageSettings) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from lra.tasks.listops.expressions import (
     encode,
     evaluate,
 )
+from lra.tasks.official import all_or_none
 
 HEADER = b"Source\tTarget"
 # The archive holds a folder of its own name, whose copy is the one that LRA's users read.
@@ -35,16 +36,11 @@ def official_files(data_dir: Path) -> dict[str, Path]:
 
     Nothing where there are none; UsageError where a folder holds some of them.
     """
-    for folder in FOLDERS:
-        files = {
-            split: data_dir / folder / f"basic_{split}.tsv" for split in ("train", "val", "test")
-        }
-        missing = [file for file in files.values() if not file.is_file()]
-        if not missing:
-            return files
-        if len(missing) < len(files):
-            raise UsageError(f"{missing[0]} is missing beside the other official ListOps files")
-    return {}
+    splits = ("train", "val", "test")
+    sets = (
+        {split: data_dir / folder / f"basic_{split}.tsv" for split in splits} for folder in FOLDERS
+    )
+    return all_or_none(sets, "ListOps files")
 
 
 def read_official(file: Path, max_length: int, workers: int | None) -> list[Row]:

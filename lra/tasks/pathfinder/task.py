@@ -11,6 +11,7 @@ from lra.data.archives import LRA_RELEASE
 from lra.data.writer import Example, Writer
 from lra.tasks.base import (
     SPLITS,
+    PixelSettings,
     Task,
     TaskMetadata,
     TaskSettings,
@@ -26,27 +27,24 @@ PIECE = {32: 500, 64: 100, 128: 100, 256: 25}  # images drawn at once: some seco
 
 
 @dataclass(frozen=True)
-class PathfinderSettings(TaskSettings):
+class PathfinderSettings(PixelSettings):
     """source: the official images, or images drawn here. level: how long the curves are, 6, 9 or 14
     dashes; LRA's tables are of the last. train, val, test: split sizes, drawn by the seed, as the
-    generated images are. black=padding: pixels of value 0 count as padding, as in LRA's lineage.
+    generated images are. black: see PixelSettings.
     """
 
     DECIDE: ClassVar = dict.fromkeys(
         ("official", "generated"), ("resolution", "level", *SPLITS, "seed")
     )
-    BATCHES: ClassVar = ("black",)
     FIXED: ClassVar = TaskSettings.FIXED | {
         "resolution": "--task chooses it: pathfinder, pathfinder64, pathx or pathfinder256"
     }
-    VOCABULARY: ClassVar = 256
 
     source: Literal["auto", "official", "generated"] = "auto"
     resolution: Literal[32, 64, 128, 256] = 32
     level: Literal["curv_baseline", "curv_contour_length_9", "curv_contour_length_14"] = (
         "curv_contour_length_14"
     )
-    black: Literal["token", "padding"] = "token"
     train: int = 160_000
     val: int = 20_000
     test: int = 20_000
@@ -58,10 +56,6 @@ class PathfinderSettings(TaskSettings):
     @property
     def max_len(self) -> int:
         return self.resolution**2
-
-    @property
-    def masked(self) -> int | None:
-        return 0 if self.black == "padding" else None
 
 
 def official(data_dir: Path, settings: PathfinderSettings) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attention_zoo import UsageError
+from lra.tasks.official import all_or_none
 from lra.tasks.text.official import encode
 
 FILES = {"train": "train", "val": "eval", "test": "test"}
@@ -24,16 +25,11 @@ def find(data_dir: Path) -> dict[str, Path]:
 
     Nothing where there are none; UsageError where a folder holds some of them.
     """
-    for folder in FOLDERS:
-        files = {
-            split: data_dir / folder / f"new_aan_pairs.{name}.tsv" for split, name in FILES.items()
-        }
-        missing = [file for file in files.values() if not file.is_file()]
-        if not missing:
-            return files
-        if len(missing) < len(files):
-            raise UsageError(f"{missing[0]} is missing beside the other official Retrieval files")
-    return {}
+    sets = (
+        {split: data_dir / folder / f"new_aan_pairs.{name}.tsv" for split, name in FILES.items()}
+        for folder in FOLDERS
+    )
+    return all_or_none(sets, "Retrieval files")
 
 
 def read(file: Path, max_len: int) -> Iterator[Pair]:

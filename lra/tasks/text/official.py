@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attention_zoo import UsageError
+from lra.tasks.official import all_or_none
 
 NAMES = ("train/pos", "train/neg", "test/pos", "test/neg")
 FOLDERS = ("aclImdb", ".")
@@ -24,14 +25,8 @@ def find(data_dir: Path) -> dict[str, Path]:
 
     Nothing where there are none; UsageError where a folder holds some of them.
     """
-    for folder in FOLDERS:
-        folders = {name: data_dir / folder / name for name in NAMES}
-        missing = [path for path in folders.values() if not path.is_dir()]
-        if not missing:
-            return folders
-        if len(missing) < len(folders):
-            raise UsageError(f"{missing[0]} is missing beside the other official IMDb folders")
-    return {}
+    sets = ({name: data_dir / folder / name for name in NAMES} for folder in FOLDERS)
+    return all_or_none(sets, "IMDb folders")
 
 
 def read(folders: dict[str, Path]) -> dict[str, list[tuple[bytes, int]]]:
