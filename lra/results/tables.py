@@ -163,7 +163,7 @@ def heading(task: str, protocol: Protocol, modified: dict[str, Any]) -> str:
 
 def comparable_with(protocol: Protocol) -> str:
     if protocol.task.source == "sample":
-        return "made-up data in the official format, comparable with nothing"
+        return "not comparable with LRA: made-up data in the official format"
     return protocol.comparable
 
 
