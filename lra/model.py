@@ -81,10 +81,8 @@ class Encoder(nn.Module):
             widths = [4 * C, settings.head, classes]
         else:
             widths = [2 * C, settings.head, settings.head // 2, classes]
-        layers = [nn.Linear(a, b) for a, b in pairwise(widths)]
-        self.head = nn.Sequential(
-            *(module for layer in layers[:-1] for module in (layer, nn.ReLU())), layers[-1]
-        )
+        *hidden, last = (nn.Linear(a, b) for a, b in pairwise(widths))
+        self.head = nn.Sequential(*(part for layer in hidden for part in (layer, nn.ReLU())), last)
         layers = range(1, settings.layers + 1)
         for part in spec.filters:
             where = dict(part.options).get("layers", "all")

@@ -6,7 +6,7 @@ A store is a folder that is whole or not there.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Store:
     baselines: dict[str, float]
     notes: list[str]
     splits: dict[str, Split]
-    sha256: dict[str, str] = field(default_factory=dict)
+    sha256: dict[str, str]
 
 
 def open_store(path: Path, recipe: dict[str, Any]) -> Store:

@@ -62,7 +62,7 @@ class TaskSettings:
     @property
     def effective(self) -> set[str]:
         """The settings that make a difference to this source."""
-        return {"source", *self.DECIDE[self.source], *self.BATCHES}
+        return {"source", *self.deciding, *self.BATCHES}
 
     @property
     def masked(self) -> int | None:

@@ -43,10 +43,6 @@ class ImageSettings(PixelSettings):
         return 32 * 32
 
 
-def official(data_dir: Path, settings: ImageSettings) -> dict[str, Path]:
-    return find(data_dir)
-
-
 def examples(
     settings: ImageSettings, files: dict[str, Path], writer: Writer
 ) -> dict[str, list[Example]]:
@@ -90,7 +86,7 @@ IMAGE = Task(
         citation="Krizhevsky 2009 (technical report); Tay et al. 2021 (arXiv 2011.04006)",
     ),
     settings=ImageSettings,
-    official=official,
+    official=lambda data_dir, settings: find(data_dir),
     archive=CIFAR_10,
     root=lambda settings: "cifar-10-batches-py",
     examples=examples,

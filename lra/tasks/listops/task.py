@@ -66,10 +66,6 @@ class ListOpsSettings(TaskSettings):
         return self.max_length
 
 
-def official(data_dir: Path, settings: ListOpsSettings) -> dict[str, Path]:
-    return official_files(data_dir)
-
-
 def examples(
     settings: ListOpsSettings, files: dict[str, Path], writer: Writer
 ) -> dict[str, list[Example]]:
@@ -130,7 +126,7 @@ LISTOPS = Task(
         citation="Nangia & Bowman 2018 (arXiv 1804.06028); Tay et al. 2021 (arXiv 2011.04006)",
     ),
     settings=ListOpsSettings,
-    official=official,
+    official=lambda data_dir, settings: official_files(data_dir),
     archive=LRA_RELEASE,
     root=lambda settings: "lra_release/lra_release/listops-1000",
     examples=examples,

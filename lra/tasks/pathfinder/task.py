@@ -58,10 +58,6 @@ class PathfinderSettings(PixelSettings):
         return self.resolution**2
 
 
-def official(data_dir: Path, settings: PathfinderSettings) -> dict[str, Path]:
-    return find(data_dir, settings.resolution, settings.level)
-
-
 def examples(
     settings: PathfinderSettings, files: dict[str, Path], writer: Writer
 ) -> dict[str, list[Example]]:
@@ -75,14 +71,16 @@ def examples(
         count, what = -(-total // PIECE[settings.resolution]), "drawing Pathfinder"
         make = partial(drawn_piece, settings, total)
     found: list[Example] = []
+    left_out: list[str] = []
     for piece in writer.pieces(make, range(count), what):
         images, labels = piece["images"], piece["labels"].tolist()
         found += [
             ((writer.add(image.tobytes()),), label)
             for image, label in zip(images, labels, strict=True)
         ]
-        writer.notes += piece["left_out"].tolist()
-    require_count(len(found) + len(writer.notes), settings, *SPLITS)
+        left_out += piece["left_out"].tolist()
+    writer.notes += left_out
+    require_count(len(found) + len(left_out), settings, *SPLITS)
     sizes = {"train": len(found) - settings.val - settings.test}
     sizes |= {"val": settings.val, "test": settings.test}
     cut = shuffled(len(found), sizes, settings.seed, "pathfinder")
@@ -130,7 +128,7 @@ def pathfinder(name: str, resolution: int) -> Task:
             citation="Linsley et al. 2018 (arXiv 1805.08315); Tay et al. 2021 (arXiv 2011.04006)",
         ),
         settings=PathfinderSettings,
-        official=official,
+        official=lambda data_dir, settings: find(data_dir, resolution, settings.level),
         archive=LRA_RELEASE,
         root=lambda settings: f"{folder}/{settings.level}",
         examples=examples,

@@ -46,10 +46,6 @@ class RetrievalSettings(TaskSettings):
             raise UsageError("task.max_len must be 1 or more")
 
 
-def official(data_dir: Path, settings: RetrievalSettings) -> dict[str, Path]:
-    return find(data_dir)
-
-
 def examples(
     settings: RetrievalSettings, files: dict[str, Path], writer: Writer
 ) -> dict[str, list[Example]]:
@@ -87,7 +83,7 @@ RETRIEVAL = Task(
         "Tay et al. 2021 (arXiv 2011.04006)",
     ),
     settings=RetrievalSettings,
-    official=official,
+    official=lambda data_dir, settings: find(data_dir),
     archive=LRA_RELEASE,
     root=lambda settings: "lra_release/lra_release/tsv_data",
     examples=examples,

@@ -54,18 +54,10 @@ class TextSettings(TaskSettings):
             "test": self.test,
         }
 
-    @property
-    def effective(self) -> set[str]:
-        return {"source", "select_on", *self.deciding}
-
     def __post_init__(self) -> None:
         require_sizes(self)
         if self.max_len < 1:
             raise UsageError("task.max_len must be 1 or more")
-
-
-def official(data_dir: Path, settings: TextSettings) -> dict[str, Path]:
-    return find(data_dir)
 
 
 def examples(
@@ -108,7 +100,7 @@ TEXT = Task(
         citation="Maas et al. 2011 (ACL P11-1015); Tay et al. 2021 (arXiv 2011.04006)",
     ),
     settings=TextSettings,
-    official=official,
+    official=lambda data_dir, settings: find(data_dir),
     archive=ACL_IMDB,
     root=lambda settings: "aclImdb",
     examples=examples,
