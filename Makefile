@@ -18,7 +18,7 @@ test: .venv/installed-test .venv/parity/installed
 	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo
 
 .venv/installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'
 	@touch $@
 
 .venv/installed-test: $(BIN)/python pyproject.toml constraints.txt

@@ -1,0 +1,101 @@
+"""A measurement over lengths as it lies on disk: one JSON, a row a variant and length."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from attention_zoo import UsageError
+from attention_zoo.errors import one_line
+from lra.measure.timing import Timing
+from lra.system.environment import Environment
+from lra.system.files import write_json
+from lra.typed import load
+
+SCHEMA = 1
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass, or one with its backward pass (and, at level step, the optimiser).
+
+    flops: of products, counted. formula: the same from the attention's formula, None where a
+    stranger's has none. bytes: that operators read and write, counted.
+    """
+
+    time: Timing
+    flops: int
+    formula: int | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """status: `ok`, or how it ended: `out of memory`, `time limit`, `killed`, `fails its contract`,
+    `unsupported` or `error`, with a reason; then there are no figures. training: forward and
+    backward. memory: bytes of the training pass by method, as a run's record has them."""
+
+    attention: str
+    N: int
+    status: str
+    reason: str | None = None
+    forward: Pass | None = None
+    training: Pass | None = None
+    memory: dict[str, int] | None = None
+    kernels: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rows share. task, protocol, modified, micro_batch: at level step alone."""
+
+    level: Literal["operator", "layer", "step"]
+    batch: int
+    heads: int
+    head_dim: int
+    dtype: str
+    accelerator: str
+    compile: bool
+    task: str | None = None
+    protocol: str | None = None
+    modified: dict[str, Any] | None = None
+    micro_batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the machine gives at most, measured: bytes a second that a copy reads and writes,
+    operations a second of a product of matrices in the sheet's dtype."""
+
+    bytes_per_second: float
+    flops_per_second: float
+
+
+@dataclass(frozen=True)
+class Sheet:
+    schema: int
+    finished: str
+    command: str
+    settings: Settings
+    environment: Environment
+    limits: Limits
+    rows: list[Row]
+
+
+def write_sheet(path: Path, sheet: Sheet) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, asdict(sheet))
+
+
+def read_sheet(path: Path) -> Sheet:
+    """UsageError names the file and what is wrong with it."""
+    try:
+        content = json.loads(path.read_bytes())
+        if isinstance(content, dict) and content.get("schema") != SCHEMA:
+            raise UsageError(f"schema is {content.get('schema')!r}, not {SCHEMA}")
+        return load(Sheet, content)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: {one_line(error)}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,69 @@
+"""Which records may stand beside which: in accuracy, and in time and memory."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lra.results.record import Failure, Record
+from lra.system.files import fingerprint
+
+Recorded = Record | Failure
+
+
+def conditions(record: Recorded) -> tuple:
+    """What the accuracies of one table share whatever their task: the protocol with what left it,
+    but for the task's own settings; precision, kind of device, micro-batch."""
+    return (
+        record.protocol.name,
+        tuple(sorted((key, str(value)) for key, value in training_changes(record).items())),
+        record.precision,
+        record.accelerator,
+        record.micro_batch,
+    )
+
+
+def training_changes(record: Recorded) -> dict[str, Any]:
+    """Settings that left the protocol, but for the task's own."""
+    return {k: v for k, v in record.modified.items() if not k.startswith("task.")}
+
+
+def column(record: Recorded) -> tuple:
+    """What the accuracies of one column share besides: the task, the data, every setting."""
+    return (
+        record.task,
+        record.data.source,
+        record.data.fingerprint,
+        fingerprint(record.protocol.settings),
+    )
+
+
+def machine(record: Recorded) -> tuple:
+    """What times and memory must share besides."""
+    environment = record.environment
+    return (
+        environment.device,
+        environment.threads,
+        environment.versions.get("torch"),
+        environment.matmul,
+    )
+
+
+def once(records: Iterable[Recorded]) -> list[Recorded]:
+    """One record of each run: that with a result before a failure, then the one finished last.
+
+    The same run may be on record twice, of two machines whose results were merged. In the order of
+    task, attention and seed, whatever the order of `records`.
+    """
+    kept: dict[str, Recorded] = {}
+    for record in records:
+        other = kept.get(record.identity)
+        if other is None or _rank(record) > _rank(other):
+            kept[record.identity] = record
+    return sorted(kept.values(), key=_place)
+
+
+def _rank(record: Recorded) -> tuple:
+    return isinstance(record, Record), record.finished, record.command
+
+
+def _place(record: Recorded) -> tuple:
+    return record.task, record.attention, record.seed, record.identity

@@ -1,0 +1,82 @@
+"""What a few seeds say, and what they do not."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEVEL = 0.95  # of every interval
+EXACT = 6  # seeds up to which every resample is drawn, n^n of them
+DRAWS = 20_000  # resamples of more
+
+
+def mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def std(values: Sequence[float]) -> float | None:
+    """Of a sample: divided by n − 1; None below two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+def binomial_error(percent: float, count: int) -> float:
+    """√(p(1 − p)/n) in points: the standard error of an accuracy on n examples."""
+    return math.sqrt(percent * (100 - percent) / count)
+
+
+def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float] | None:
+    """The percentile interval of the mean over resampled pairs (Efron, Tibshirani 1993, §13.3).
+
+    Exact for up to EXACT pairs, whose resamples are all taken; else of DRAWS resamples of a fixed
+    seed. None below two pairs.
+    """
+    n, values = len(differences), np.asarray(differences, dtype=float)
+    if n < 2:
+        return None
+    if n <= EXACT:
+        picks = np.array(list(itertools.product(range(n), repeat=n)))
+    else:
+        picks = np.random.default_rng(0).integers(n, size=(DRAWS, n))
+    low, high = np.quantile(
+        np.sort(values)[picks].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf"
+    )
+    return float(low), float(high)
+
+
+def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:
+    """Student's interval of the mean; None below two pairs."""
+    n = len(differences)
+    if n < 2:
+        return None
+    center, spread = mean(differences), std(differences)
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * spread / math.sqrt(n)
+    return center - half, center + half
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Differences over equal seeds. interval: `bootstrap_interval`'s.
+
+    separable: neither that interval nor Student's covers zero. Resamples of n pairs never leave
+    their range, so that three seeds of one sign, one chance in four, would always be separable by
+    the bootstrap alone.
+    """
+
+    n: int
+    mean: float | None
+    interval: tuple[float, float] | None
+    separable: bool
+
+
+def paired(differences: Sequence[float]) -> Paired:
+    intervals = bootstrap_interval(differences), t_interval(differences)
+    separable = all(found is not None and not found[0] <= 0 <= found[1] for found in intervals)
+    return Paired(len(differences), mean(differences), intervals[0], separable)
+
+
+def difference_in_errors(ours: float, our_error: float, theirs: float, their_error: float) -> float:
+    """(ours − theirs) / √(σ² + σ²): how many standard errors lie between two means."""
+    return (ours - theirs) / math.hypot(our_error, their_error)
