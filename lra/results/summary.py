@@ -89,9 +89,8 @@ class Group:
         return min(self.records, key=lambda record: isinstance(record, Failure))
 
     def base_of(self, attention: str) -> Summary | None:
-        """The attention without its filters, where it is another and in this group."""
-        base = base_of(attention)
-        return self.attentions.get(base) if base != attention else None
+        """The attention without its last filter, where it is in this group."""
+        return self.attentions.get(base_of(attention))
 
     def difference(self, attention: str) -> Paired | None:
         """Accuracy over that of the base, on the seeds that both have; None without a base."""
