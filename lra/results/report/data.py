@@ -1,0 +1,117 @@
+"""Runs as the page carries them: what they share once, figures rounded, curves thinned."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_zoo import UsageError
+from attention_zoo.spec import attention_of, base_of
+from lra.results.curves import Curve, Point, read_curve
+from lra.results.record import Failure, Record, learned, read_run
+from lra.results.report.embed import Shared, rounded
+from lra.results.runs import run_folders
+from lra.results.tables import comparable_with
+
+POINTS = 50  # of a curve, in training and in validation each
+UNKNOWN = "not installed here"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A record, the name of its folder and its learning curve."""
+
+    name: str
+    record: Record | Failure
+    curve: Curve
+
+
+def read_runs(results: Path, tasks: Sequence[str] | None = None) -> tuple[list[Run], list[str]]:
+    """The runs on record of those tasks (None: all), and a line for each file that is damaged."""
+    runs, damaged = [], []
+    for folder in run_folders(results):
+        for record in read_run(folder):
+            if isinstance(record, UsageError):
+                damaged.append(str(record))
+            elif tasks is None or record.task in tasks:
+                runs.append(Run(folder.name, record, read_curve(folder)))
+    return runs, damaged
+
+
+def family(attention: str) -> str:
+    """Under which heading an attention is listed."""
+    try:
+        return attention_of(attention).support.family
+    except UsageError:  # a stranger's, whose plugin is not here
+        return UNKNOWN
+
+
+def facts(attention: str, task: str | None = None) -> dict[str, Any]:
+    """What a row of a table is chosen by."""
+    return {
+        "attention": attention,
+        "task": task,
+        "family": family(attention),
+        "filtered": base_of(attention) is not None,
+    }
+
+
+def embedded_runs(runs: Sequence[Run]) -> dict[str, Any]:
+    """runs: a run each; its protocol, data and environment are places in the lists beside it."""
+    protocols, data, environments = Shared(), Shared(), Shared()
+    listed = []
+    for run in runs:
+        content = asdict(run.record)
+        shared = {
+            "protocol": protocols.place(
+                content.pop("protocol") | {"comparable": comparable_with(run.record.protocol)}
+            ),
+            "data": data.place(content.pop("data")),
+            "environment": environments.place(content.pop("environment")),
+        }
+        ended = {"learned": learned(run.record)} if isinstance(run.record, Record) else {}
+        given = {"name": run.name, "curve": run.curve.missing}
+        listed.append(rounded(content) | facts(run.record.attention, run.record.task) | shared | ended | given)
+    return {
+        "runs": listed,
+        "protocols": protocols.contents,
+        "data": data.contents,
+        "environments": environments.contents,
+    }
+
+
+def thinned(curve: Curve) -> dict[str, list[list[float]]]:
+    """Steps, losses and accuracies of at most POINTS points, in training and in validation.
+
+    Training is logged of single batches: its points are means over equal windows. Validations are
+    left out evenly, but for the first, the last and the most accurate.
+    """
+    train = [(p.step, p.train_loss, p.train_accuracy) for p in curve.points if _trained(p)]
+    val = [(p.step, p.val_loss, p.val_accuracy) for p in curve.points if _validated(p)]
+    windows = np.array_split(np.array(train), min(POINTS, len(train))) if train else []
+    return {
+        "train": _columns([[int(w[-1, 0]), *w[:, 1:].mean(0).tolist()] for w in windows]),
+        "val": _columns([val[i] for i in _kept([accuracy for _, _, accuracy in val])]),
+    }
+
+
+def _trained(point: Point) -> bool:
+    return point.train_loss is not None and point.train_accuracy is not None
+
+
+def _validated(point: Point) -> bool:
+    return point.val_loss is not None and point.val_accuracy is not None
+
+
+def _kept(accuracies: Sequence[float]) -> list[int]:
+    n = len(accuracies)
+    if n <= POINTS:
+        return list(range(n))
+    even = np.linspace(0, n - 1, POINTS - 1).round().astype(int).tolist()
+    return sorted({*even, int(np.argmax(accuracies))})
+
+
+def _columns(rows: Sequence[Sequence[float]]) -> list[list[float]]:
+    return [rounded(column, 4) for column in zip(*rows, strict=True)]

@@ -1,0 +1,135 @@
+// Tables that sort by value, choose rows and turn pages.
+
+/** Nothing last whichever way; numbers by size, texts as a reader would file them. */
+function compareValues(a, b, ascending) {
+  const missing = (value) => value === null || value === undefined;
+  if (missing(a) || missing(b)) return missing(a) - missing(b);
+  const order =
+    typeof a === "number" && typeof b === "number"
+      ? a - b
+      : String(a).localeCompare(String(b), "en", { numeric: true });
+  return ascending ? order : -order;
+}
+
+class TableView {
+  /** table: title, columns, rows of cells {text, value, best, notes}, facts and links a row. */
+  constructor(table, { pageSize = Infinity } = {}) {
+    this.table = table;
+    this.rows = table.rows.map((cells, i) => ({
+      cells,
+      facts: table.facts?.[i] ?? {},
+      link: table.links?.[i] ?? null,
+    }));
+    this.shown = this.rows;
+    this.sorted = { column: null, ascending: true };
+    this.pageSize = pageSize;
+    this.page = 0;
+    this.numeric = table.columns.map((_, column) => {
+      const values = this.rows.map((row) => row.cells[column].value).filter((value) => value != null);
+      return values.length > 0 && values.every((value) => typeof value === "number");
+    });
+    this.build();
+    this.render();
+  }
+
+  build() {
+    const { title, columns, caption = [], footer = [], notes = {} } = this.table;
+    this.heads = columns.map((name, column) =>
+      el(
+        "th",
+        { scope: "col", class: this.numeric[column] ? "number" : null },
+        el("button", { type: "button", click: () => this.sortBy(column) }, name),
+      ),
+    );
+    this.body = el("tbody");
+    this.status = el("p", { class: "status", "aria-live": "polite" });
+    this.pager = el("div", { class: "pager" });
+    this.element = el(
+      "div",
+      { class: "table" },
+      el(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": title },
+        el(
+          "table",
+          {},
+          el("caption", {}, el("span", {}, title)),
+          el("thead", {}, el("tr", {}, ...this.heads)),
+          this.body,
+        ),
+      ),
+      this.status,
+      this.pager,
+      ...Object.entries(notes).map(([mark, meaning]) => el("p", { class: "note" }, `${mark} ${meaning}`)),
+      ...caption.map((line) => el("p", { class: "note" }, line)),
+      ...footer.map((line) => el("p", { class: "note footer" }, line)),
+    );
+  }
+
+  sortBy(column) {
+    const again = this.sorted.column === column;
+    this.sorted = { column, ascending: again ? !this.sorted.ascending : true };
+    this.heads.forEach((head, i) => {
+      if (i !== column) head.removeAttribute("aria-sort");
+      else head.setAttribute("aria-sort", this.sorted.ascending ? "ascending" : "descending");
+    });
+    this.page = 0;
+    this.render();
+  }
+
+  choose(chosen) {
+    this.shown = this.rows.filter((row) => chosen(row.facts));
+    this.page = 0;
+    this.render();
+  }
+
+  render() {
+    const { column, ascending } = this.sorted;
+    const rows = [...this.shown];
+    if (column !== null) {
+      rows.sort((a, b) => compareValues(a.cells[column].value, b.cells[column].value, ascending));
+    }
+    const start = this.page * this.pageSize || 0;
+    this.body.replaceChildren(...rows.slice(start, start + this.pageSize).map((row) => this.row(row)));
+    const all = this.rows.length;
+    this.status.textContent = rows.length < all ? `${rows.length} of ${all} rows` : "";
+    this.turn(rows.length);
+  }
+
+  row({ cells, link }) {
+    return el(
+      "tr",
+      {},
+      ...cells.map((cell, column) => {
+        const text = column === 0 && link !== null ? runLink(link, cell.text) : cell.text;
+        const marks = cell.notes?.length ? el("sup", {}, cell.notes.join(" ")) : null;
+        const name = column === 0 ? "th" : "td";
+        return el(
+          name,
+          { scope: column === 0 ? "row" : null, class: this.numeric[column] ? "number" : null },
+          cell.best ? el("strong", {}, text) : text,
+          marks,
+        );
+      }),
+    );
+  }
+
+  turn(count) {
+    const pages = Math.ceil(count / this.pageSize) || 1;
+    if (pages === 1) return this.pager.replaceChildren();
+    const to = (label, page, name) =>
+      el("button", { type: "button", "data-to": name, disabled: page < 0 || page >= pages, click: () => this.go(page, name) }, label);
+    return this.pager.replaceChildren(
+      to("Previous", this.page - 1, "previous"),
+      el("span", { "aria-live": "polite" }, ` page ${this.page + 1} of ${pages} `),
+      to("Next", this.page + 1, "next"),
+    );
+  }
+
+  go(page, name) {
+    this.page = page;
+    this.render();
+    const again = this.pager.querySelector(`[data-to="${name}"]:not([disabled])`);
+    (again ?? this.pager.querySelector("button:not([disabled])"))?.focus();
+  }
+}

@@ -1,0 +1,36 @@
+"""Tables as the page carries them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lra.results.report.data import facts
+from lra.results.report.embed import rounded
+from lra.results.table import Cell, Table
+
+
+def embedded_table(table: Table, links: Sequence[str | None] = ()) -> dict[str, Any]:
+    """facts: what each row is chosen by. links: the run to which each row's first cell leads."""
+    return {
+        "kind": table.kind,
+        "title": table.title,
+        "columns": table.columns,
+        "rows": [[_cell(cell) for cell in row] for row in table.rows],
+        "facts": [_facts(numbers) for numbers in table.numbers],
+        "links": list(links),
+        "caption": table.caption,
+        "footer": table.footer,
+        "notes": table.notes,
+    }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    """Without what is nothing."""
+    content = {"text": cell.text, "value": rounded(cell.value)}
+    return content | ({"best": True} if cell.best else {}) | (
+        {"notes": cell.notes} if cell.notes else {}
+    )
+
+
+def _facts(numbers: dict[str, object]) -> dict[str, Any]:
+    attention, task = numbers.get("attention"), numbers.get("task")
+    return facts(attention, task) if isinstance(attention, str) else {"task": task}
