@@ -73,7 +73,9 @@ def embedded_runs(runs: Sequence[Run]) -> dict[str, Any]:
         }
         ended = {"learned": learned(run.record)} if isinstance(run.record, Record) else {}
         given = {"name": run.name, "curve": run.curve.missing}
-        listed.append(rounded(content) | facts(run.record.attention, run.record.task) | shared | ended | given)
+        listed.append(
+            rounded(content) | facts(run.record.attention, run.record.task) | shared | ended | given
+        )
     return {
         "runs": listed,
         "protocols": protocols.contents,

@@ -15,7 +15,8 @@ def embedded_table(table: Table, links: Sequence[str | None] = ()) -> dict[str, 
         "title": table.title,
         "columns": table.columns,
         "rows": [[_cell(cell) for cell in row] for row in table.rows],
-        "facts": [_facts(numbers) for numbers in table.numbers],
+        "tasks": sorted({str(n["task"]) for n in table.numbers if "task" in n}),
+        "facts": [_facts(row) for row in table.rows],
         "links": list(links),
         "caption": table.caption,
         "footer": table.footer,
@@ -26,11 +27,14 @@ def embedded_table(table: Table, links: Sequence[str | None] = ()) -> dict[str, 
 def _cell(cell: Cell) -> dict[str, Any]:
     """Without what is nothing."""
     content = {"text": cell.text, "value": rounded(cell.value)}
-    return content | ({"best": True} if cell.best else {}) | (
-        {"notes": cell.notes} if cell.notes else {}
+    return (
+        content
+        | ({"best": True} if cell.best else {})
+        | ({"notes": cell.notes} if cell.notes else {})
     )
 
 
-def _facts(numbers: dict[str, object]) -> dict[str, Any]:
-    attention, task = numbers.get("attention"), numbers.get("task")
-    return facts(attention, task) if isinstance(attention, str) else {"task": task}
+def _facts(row: Sequence[Cell]) -> dict[str, Any]:
+    """A row starts with its attention, or with a rule in brackets."""
+    name = str(row[0].value)
+    return {"attention": name} if name.startswith("(") else facts(name)

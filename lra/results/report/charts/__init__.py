@@ -1,0 +1,1 @@
+"""The figures of lra.results.figures as plotly draws them, each with a sentence and a table."""

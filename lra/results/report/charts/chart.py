@@ -1,0 +1,100 @@
+"""What the page knows of a figure, and what its figures have in common."""
+
+import html
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lra.results.figures.captions import Caption
+from lra.results.figures.palette import Look
+from lra.results.table import MISSING, Cell, Table
+
+FAINT = "#888888"  # readable on white and on black
+
+
+@dataclass(frozen=True)
+class Chart:
+    """kind: under which heading it stands. label: by which it is chosen there. summary: what it
+    shows, a sentence or two. traces, layout: plotly's. table: the same numbers."""
+
+    kind: str
+    label: str
+    summary: str
+    notes: tuple[str, ...]
+    traces: list[dict[str, Any]]
+    layout: dict[str, Any]
+    table: Table
+
+
+def plain(text: str) -> str:
+    """Text that plotly shows as it is: it reads a few HTML elements, `<br>` for one."""
+    return html.escape(text, quote=False)
+
+
+def hover(*lines: str) -> str:
+    return "<br>".join(map(plain, lines))
+
+
+def axis(title: str, **options: Any) -> dict[str, Any]:
+    return {"title": {"text": plain(title)}, "automargin": True, "zeroline": False} | options
+
+
+def logarithmic(title: str, values: Iterable[float], **options: Any) -> dict[str, Any]:
+    """Digits 1, 2 and 5 as ticks, where fewer than two powers of ten would be; every power else."""
+    values = list(values)
+    narrow = max(values) / min(values) < 100
+    return axis(title, type="log", dtick="D2" if narrow else 1, **options)
+
+
+def layout(x: dict[str, Any], y: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "xaxis": x,
+        "yaxis": y,
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "y": -0.25, "yanchor": "top"},
+        "margin": {"l": 10, "r": 10, "t": 20, "b": 10},
+        "height": 520,
+    } | more
+
+
+def level(value: float, name: str | None, **place: Any) -> tuple[list[dict], list[dict]]:
+    """A dashed line across at `value`, and its name at the right end: shapes, annotations."""
+    line = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": value, "y1": value}
+    style = {"line": {"color": FAINT, "width": 1, "dash": "dash"}, "layer": "below"}
+    note = {"xref": "x domain", "x": 1, "y": value, "xanchor": "right", "yanchor": "bottom"}
+    text = {"text": plain(name or ""), "showarrow": False, "font": {"color": FAINT, "size": 11}}
+    return [line | style | place], [note | text] if name else []
+
+
+def table(
+    caption: Caption, columns: Sequence[str], rows: Iterable[Sequence[str | float | None]]
+) -> Table:
+    """The numbers of a figure. A row starts with its attention."""
+    rows = list(rows)
+    return Table(
+        "numbers",
+        caption.title,
+        tuple(columns),
+        tuple(tuple(_cell(value) for value in row) for row in rows),
+        (),
+        (caption.footer,),
+        {},
+        tuple(dict(zip(columns, row, strict=True)) for row in rows),
+    )
+
+
+def _cell(value: str | float | None) -> Cell:
+    if value is None:
+        return Cell(MISSING)
+    return Cell(value if isinstance(value, str) else number(value), value)
+
+
+def number(value: float) -> str:
+    """To three or four digits, never as a power of ten."""
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def symbol(look: Look) -> str:
+    return look.symbol if look.filled else f"{look.symbol}-open"

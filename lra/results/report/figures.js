@@ -1,0 +1,105 @@
+// Figures, drawn by plotly when they are first seen.
+
+const PLOTLY = {
+  responsive: true,
+  displaylogo: false,
+  plotlyServerURL: "",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+};
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const drawn = new Set(); // of what is shown, to be drawn again in other colours
+
+function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** plotly's layout in the page's colours, which are dark on light or light on dark. */
+function themed(layout) {
+  const lines = { gridcolor: color("--line"), linecolor: color("--line") };
+  const axes = {};
+  for (const [key, value] of Object.entries(layout)) {
+    if (/^[xy]axis/.test(key)) axes[key] = { ...value, ...lines };
+  }
+  return {
+    ...layout,
+    ...axes,
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    font: { family: "system-ui, sans-serif", size: 13, color: color("--ink") },
+    hoverlabel: { bgcolor: color("--paper"), font: { color: color("--ink") }, align: "left", namelength: -1 },
+  };
+}
+
+/** Black marks become light where the page is dark. */
+function inked(traces) {
+  const text = JSON.stringify(traces);
+  return JSON.parse(dark.matches ? text.replaceAll('"#000000"', '"#f0f0f0"') : text);
+}
+
+function draw(box, { traces, layout, summary }) {
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", summary);
+  box.redraw = () => Plotly.react(box, inked(traces), themed(layout), PLOTLY);
+  drawn.add(box);
+  return box.redraw();
+}
+
+dark.addEventListener("change", () => {
+  for (const box of drawn) {
+    if (box.isConnected) box.redraw();
+    else drawn.delete(box);
+  }
+});
+
+/** Draws each box when it comes near to what is seen, and all of them before printing. */
+class Waiting {
+  constructor() {
+    this.tasks = new Map();
+    this.observer = new IntersectionObserver(
+      (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => this.now(target)),
+      { rootMargin: "300px" },
+    );
+    window.addEventListener("beforeprint", () => [...this.tasks.keys()].forEach((box) => this.now(box)));
+  }
+
+  add(box, task) {
+    this.tasks.set(box, task);
+    this.observer.observe(box);
+  }
+
+  now(box) {
+    this.observer.unobserve(box);
+    const task = this.tasks.get(box);
+    this.tasks.delete(box);
+    task?.();
+  }
+}
+
+const waiting = new Waiting();
+
+/** One kind of figure: a choice of which, the plot, what it shows in words and in numbers. */
+function figureView(kind, charts) {
+  const box = el("div", { class: "plot" });
+  const words = el("figcaption");
+  let current = charts[0];
+  const show = () => draw(box, current);
+  const choose = (index) => {
+    current = charts[index];
+    const numbers = el("details", {}, el("summary", {}, "The numbers of this figure"));
+    numbers.addEventListener("toggle", () => {
+      if (numbers.open && numbers.children.length === 1) numbers.append(new TableView(current.table).element);
+    });
+    words.replaceChildren(
+      el("p", {}, current.summary),
+      ...current.notes.map((note) => el("p", { class: "note" }, note)),
+      numbers,
+    );
+    box.style.minHeight = `${current.layout.height}px`;
+    if (drawn.has(box)) show();
+  };
+  const options = charts.map((chart, index) => [String(index), chart.label]);
+  const select = charts.length > 1 ? choice("Of", options, choose) : el("p", { class: "of" }, charts[0].label);
+  choose(0);
+  waiting.add(box, show);
+  return el("figure", {}, el("h3", {}, kind), select, box, words);
+}

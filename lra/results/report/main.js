@@ -1,0 +1,120 @@
+// The page: its sections, and which of them an address shows.
+
+const content = embedded("content");
+const byName = new Map(content.runs.map((run) => [run.name, run]));
+const [all, one] = ["all", "one"].map((id) => document.getElementById(id));
+const title = document.title;
+let parsedCurves = null;
+
+function curves() {
+  parsedCurves ??= embedded("curves");
+  return parsedCurves;
+}
+
+function overview({ facts, lines, comparable, machines, failures, damaged }) {
+  const section = document.getElementById("overview");
+  const view = (table) => new TableView(table, { pageSize: 25 }).element;
+  section.append(
+    el("ul", { class: "facts" }, ...facts.map(([count, what]) => el("li", {}, el("strong", {}, count), ` ${what}`))),
+    ...lines.map((line) => el("p", {}, line)),
+    el("h2", {}, "What may be compared"),
+    view(comparable),
+    view(machines),
+  );
+  if (failures) section.append(el("h2", {}, "What failed"), view(failures));
+  if (damaged.length) {
+    section.append(
+      el("h2", {}, "What could not be read"),
+      el("ul", {}, ...damaged.map((line) => el("li", {}, line))),
+    );
+  }
+}
+
+function figures(charts) {
+  const kinds = grouped(charts);
+  const views = [...kinds].map(([kind, found]) => figureView(kind, found));
+  document.getElementById("figures").append(...(views.length ? views : [el("p", {}, "No run has a result yet.")]));
+}
+
+function grouped(charts) {
+  const kinds = new Map();
+  for (const chart of charts) kinds.set(chart.kind, [...(kinds.get(chart.kind) ?? []), chart]);
+  return kinds;
+}
+
+const KINDS = { accuracy: "Accuracy", pairs: "With and without a filter", cost: "Cost", published: "Beside published figures" };
+
+function tables(found) {
+  const section = document.getElementById("tables");
+  const views = found.map((table) => new TableView(table));
+  if (!found.length) return section.append(el("p", {}, "There are none."));
+  const facts = found.flatMap((table) => [...table.facts, ...table.tasks.map((task) => ({ task }))]);
+  const bar = filterBar("Choose rows of all tables", facts, (chosen, { task }) => {
+    for (const view of views) {
+      view.choose(chosen);
+      const other = task && !view.table.tasks.includes(task);
+      view.element.hidden = other || view.shown.length === 0;
+    }
+  });
+  section.append(bar);
+  for (const kind of unique(found.map((table) => table.kind))) {
+    section.append(
+      el("h3", {}, KINDS[kind] ?? kind),
+      ...views.filter((view) => view.table.kind === kind).map((view) => view.element),
+    );
+  }
+}
+
+function runs() {
+  const table = runTable(content);
+  const view = new TableView(table, { pageSize: 50 });
+  const ended = unique(table.facts.map((facts) => facts.ended));
+  const bar = filterBar("Choose runs", table.facts, (chosen) => view.choose(chosen), ended);
+  document.getElementById("runs").append(bar, view.element);
+}
+
+/** Shows what the address names: `#run=…` one run, anything else the page with its sections. */
+function route() {
+  const [key, value] = location.hash.slice(1).split(/=(.*)/s);
+  if (key === "run") return showRun(decoded(value ?? ""));
+  const back = !one.hidden;
+  one.hidden = true;
+  all.hidden = false;
+  document.title = title;
+  const target = key && document.getElementById(key);
+  if (target) target.scrollIntoView();
+  else if (back) scrollTo(0, history.state?.scroll ?? 0);
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function showRun(name) {
+  const run = byName.get(name);
+  all.hidden = true;
+  one.hidden = false;
+  one.replaceChildren(
+    ...(run
+      ? runView(run, content, curves)
+      : [el("h1", { tabindex: "-1" }, "There is no such run"), el("p", {}, name), el("p", {}, el("a", { href: "#runs" }, "All runs"))]),
+  );
+  document.title = run ? `${run.name} – ${title}` : title;
+  scrollTo(0, 0);
+  one.querySelector("h1").focus({ preventScroll: true });
+}
+
+overview(content.head);
+figures(content.figures);
+tables(content.tables);
+runs();
+document.addEventListener("click", (event) => {
+  // Where the reader was is kept with the address that is left, for the way back.
+  if (event.target.closest?.('a[href^="#run="]')) history.replaceState({ scroll: scrollY }, "");
+});
+window.addEventListener("hashchange", route);
+route();
