@@ -4,10 +4,14 @@ import argparse
 
 from attention_zoo import UsageError
 from lra.cli.common import import_plugins, say
+from lra.cli.tables import spelled
 from lra.measure.sheet import read_sheet
+from lra.results.published import read_published
 from lra.results.report.data import read_runs
 from lra.results.report.page import page, plotly_script, write_page
 from lra.results.runs import RUNS
+from lra.results.summary import accuracy_groups
+from lra.results.tables import published_tables, tables_of
 from lra.tasks import get_task
 
 PAGE = "index.html"
@@ -27,7 +31,11 @@ def make_report(options: argparse.Namespace) -> int:
             f"no runs on record under {options.results / RUNS}; "
             "`python run_lra.py --task listops --attn linear` makes one"
         )
+    records = [run.record for run in runs]
+    arguments = spelled(options.task, options.results)
+    beside, reasons = published_tables(accuracy_groups(records), read_published())
+    tables = [*tables_of(records, arguments=arguments), *beside]
     path = options.out / PAGE
-    write_page(path, page(runs, damaged, [], sheets))
+    write_page(path, page(runs, damaged, tables, reasons, sheets))
     print(path)
     return 0

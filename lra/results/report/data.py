@@ -13,7 +13,7 @@ from lra.results.curves import Curve, Point, read_curve
 from lra.results.record import Failure, Record, learned, read_run
 from lra.results.report.embed import Shared, rounded
 from lra.results.runs import run_folders
-from lra.results.tables import comparable_with
+from lra.results.tables.captions import comparable_with
 
 POINTS = 50  # of a curve, in training and in validation each
 UNKNOWN = "not installed here"

@@ -6,6 +6,7 @@ const PLOTLY = {
   plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
+const NARROW = 520; // pixels under which there is no room for names beside the marks
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Set(); // of what is shown, to be drawn again in other colours
 
@@ -13,8 +14,24 @@ function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** The legend stands below, in rows as wide as the box; the plot keeps its height. */
+function below(box, traces, layout) {
+  const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
+  const widest = 52 + 7.5 * Math.max(...names.map((name) => name.length));
+  const rows = Math.ceil(names.length / Math.max(1, Math.floor((box.clientWidth - 20) / widest)));
+  const room = 22 * rows + 16;
+  return {
+    height: layout.height + room,
+    margin: { ...layout.margin, b: room + (box.clientWidth < NARROW ? 110 : 70) },
+    legend: {
+      orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, maxheight: 10000,
+      entrywidth: widest - 48, itemsizing: "constant",
+    },
+  };
+}
+
 /** plotly's layout in the page's colours, which are dark on light or light on dark. */
-function themed(layout) {
+function themed(box, traces, layout) {
   const lines = { gridcolor: color("--line"), linecolor: color("--line") };
   const axes = {};
   for (const [key, value] of Object.entries(layout)) {
@@ -23,6 +40,7 @@ function themed(layout) {
   return {
     ...layout,
     ...axes,
+    ...below(box, traces, layout),
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: "system-ui, sans-serif", size: 13, color: color("--ink") },
@@ -33,13 +51,15 @@ function themed(layout) {
 /** Black marks become light where the page is dark. */
 function inked(traces) {
   const text = JSON.stringify(traces);
-  return JSON.parse(dark.matches ? text.replaceAll('"#000000"', '"#f0f0f0"') : text);
+  return JSON.parse(dark.matches ? text.replaceAll('"#000000"', '"#f0f0f0"').replaceAll("rgba(0,0,0,", "rgba(240,240,240,") : text);
 }
 
 function draw(box, { traces, layout, summary }) {
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", summary);
-  box.redraw = () => Plotly.react(box, inked(traces), themed(layout), PLOTLY);
+  const narrow = () => box.clientWidth < NARROW;
+  const shown = () => inked(traces).map((trace) => (narrow() ? { ...trace, mode: trace.mode?.replace("+text", "") } : trace));
+  box.redraw = () => Plotly.react(box, shown(), themed(box, traces, layout), PLOTLY);
   drawn.add(box);
   return box.redraw();
 }
@@ -94,11 +114,11 @@ function figureView(kind, charts) {
       ...current.notes.map((note) => el("p", { class: "note" }, note)),
       numbers,
     );
-    box.style.minHeight = `${current.layout.height}px`;
+    box.style.minHeight = `${current.layout.height}px`; // so that nothing moves when it is drawn
     if (drawn.has(box)) show();
   };
   const options = charts.map((chart, index) => [String(index), chart.label]);
-  const select = charts.length > 1 ? choice("Of", options, choose) : el("p", { class: "of" }, charts[0].label);
+  const select = charts.length > 1 ? choice("Show", options, choose) : el("p", { class: "of" }, charts[0].label);
   choose(0);
   waiting.add(box, show);
   return el("figure", {}, el("h3", {}, kind), select, box, words);

@@ -4,16 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from attention_zoo.options import spell
-from lra.results.comparable import column, conditions, machine
+from attention_zoo.spec import base_of
+from lra.results.comparable import Recorded, column, conditions, machine
 from lra.results.figures.captions import conditions_of, data_of, machine_of
-from lra.results.record import Failure, Record
+from lra.results.record import Failure
 from lra.results.report.data import Run
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables import comparable_with
+from lra.results.table import Cell, Table
+from lra.results.tables.captions import comparable_with
+from lra.results.tables.published import restorations
 from lra.tasks import TASKS
 
+NOT = "not comparable"
 RULES = (
-    "Accuracies may be compared within one row of this table, and not from row to row: its runs "
+    "Accuracies may be compared within one row of the table of groups below, and not from row to row: its runs "
     "have the same task, data, protocol, settings, precision and kind of device.",
     "Times and memory may be compared, besides, within one machine alone, under the same number of "
     "threads and the same version of torch.",
@@ -39,20 +42,22 @@ class Head:
 
 def head(runs: Sequence[Run], damaged: Sequence[str]) -> Head:
     records = [run.record for run in runs]
+    groups = _groups(records)
     failed = [run for run in runs if isinstance(run.record, Failure)]
     names = {record.attention for record in records}
     tasks = {record.task for record in records}
+    filtered = sum(base_of(name) is not None for name in names)
     facts = (
         _count(len(records), "run"),
         _count(len(tasks), "task"),
-        _count(len(names), "attention", f"{sum('+' in name for name in names)} with a filter"),
+        _count(len(names), "attention", f"{filtered} with a filter"),
         _count(len({machine(record) for record in records}), "machine"),
         (str(len(failed)), "without a result"),
     )
     return Head(
         facts,
-        (_tasks(tasks), _seeds(records), _lra(records)),
-        _comparable(records),
+        (_tasks(tasks), _seeds(records), _lra(groups, len(records)), *RULES),
+        _comparable(groups),
         _machines(records),
         _failures(failed) if failed else None,
         tuple(run.name for run in failed),
@@ -68,62 +73,59 @@ def _tasks(tasks: set[str]) -> str:
     return f"Tasks: {', '.join(name for name in TASKS if name in tasks)}."
 
 
-def _seeds(records: Iterable[Record | Failure]) -> str:
+def _seeds(records: Iterable[Recorded]) -> str:
     seeds = sorted({record.seed for record in records})
     return f"Seeds: {', '.join(map(str, seeds[:20]))}{' …' * (len(seeds) > 20)}."
 
 
-def _lra(records: Sequence[Record | Failure]) -> str:
+def _groups(records: Iterable[Recorded]) -> list[tuple[str, list[Recorded]]]:
+    """Runs whose accuracies may be compared, and what with outside of this page."""
+    groups: dict[tuple, list[Recorded]] = {}
+    for record in records:
+        groups.setdefault((*column(record), *conditions(record)), []).append(record)
+    return [(with_lra(group[0]), group) for group in groups.values()]
+
+
+def _lra(groups: Sequence[tuple[str, list[Recorded]]], of: int) -> str:
     """Which of the runs may be held against LRA's tables."""
-    beside = [record for record in records if comparable(record)]
+    beside = sum(len(group) for text, group in groups if not text.startswith(NOT))
     if not beside:
         return "None of these runs may be compared with the tables of Long Range Arena."
-    which = "All of" if len(beside) == len(records) else f"{len(beside):,} of"
+    which = "All of" if beside == of else f"{beside:,} of"
     return (
         f"{which} these runs may be compared with tables of Long Range Arena, each with those of "
-        "its protocol alone, but for the deviations that their pages list."
+        "its protocol alone, but for the deviations that its page lists."
     )
 
 
-def comparable(record: Record | Failure) -> bool:
-    """Whether a run's protocol and data are those of a published table."""
-    return not with_lra(record).startswith("not comparable")
+def with_lra(record: Recorded) -> str:
+    """What a run may be compared with. Settings that bring its protocol's source back are no
+    obstacle."""
+    usual = comparable_with(record.protocol)
+    nearer = restorations(record)
+    left = [
+        f"{key}={spell(value)}"
+        for key, value in record.modified.items()
+        if (key, value) not in nearer
+    ]
+    if not left or usual.startswith(NOT):
+        return usual
+    return f"{NOT} with LRA as it stands: the protocol was left in {', '.join(left)}"
 
 
-def with_lra(record: Record | Failure) -> str:
-    left = left_in(record)
-    if left and not comparable_with(record.protocol).startswith("not comparable"):
-        return f"not comparable with LRA as it stands: the protocol was left in {', '.join(left)}"
-    return comparable_with(record.protocol)
-
-
-def left_in(record: Record | Failure) -> list[str]:
-    """Settings that left the protocol, but for those that bring its source's way back."""
-    restoring = {
-        word
-        for deviation in record.protocol.deviations
-        for word in (deviation.restore or "").split()
-    }
-    changes = (f"{key}={spell(value)}" for key, value in record.modified.items())
-    return [change for change in changes if change not in restoring]
-
-
-def _comparable(records: Sequence[Record | Failure]) -> Table:
-    groups: dict[tuple, list[Record | Failure]] = {}
-    for record in records:
-        groups.setdefault((*column(record), *conditions(record)), []).append(record)
+def _comparable(groups: Sequence[tuple[str, list[Recorded]]]) -> Table:
     rows = []
-    for group in groups.values():
+    for text, group in groups:
         first = group[0]
         kind = f"{conditions_of(first)}, {first.accelerator}"
         count = len({record.attention for record in group})
-        rows.append((first.task, kind, data_of(first), count, len(group), with_lra(first)))
+        rows.append((first.task, kind, data_of(first), count, len(group), text))
     columns = ("task", "protocol", "data", "attentions", "runs", "with published tables")
-    return _table("comparable", "What may be compared with what", columns, sorted(rows), RULES)
+    return _table("comparable", "Runs that may be compared, a row a group", columns, sorted(rows))
 
 
-def _machines(records: Sequence[Record | Failure]) -> Table:
-    groups: dict[tuple, list[Record | Failure]] = {}
+def _machines(records: Sequence[Recorded]) -> Table:
+    groups: dict[tuple, list[Recorded]] = {}
     for record in records:
         groups.setdefault(machine(record), []).append(record)
     rows = [
@@ -144,12 +146,8 @@ def _failures(failed: Iterable[Run]) -> Table:
 
 
 def _table(
-    kind: str,
-    title: str,
-    columns: tuple[str, ...],
-    rows: Sequence[tuple[str | int, ...]],
-    caption: tuple[str, ...] = (),
+    kind: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]
 ) -> Table:
-    cells = tuple(tuple(Cell(str(value) or MISSING, value) for value in row) for row in rows)
+    cells = tuple(tuple(Cell(str(value), value) for value in row) for row in rows)
     numbers = tuple(dict(zip(columns, row, strict=True)) for row in rows)
-    return Table(kind, title, columns, cells, caption, (), {}, numbers)
+    return Table(kind, title, columns, cells, (), (), {}, numbers)

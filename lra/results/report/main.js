@@ -13,7 +13,7 @@ function curves() {
 
 function overview({ facts, lines, comparable, machines, failures, damaged }) {
   const section = document.getElementById("overview");
-  const view = (table) => new TableView(table, { pageSize: 25 }).element;
+  const view = (table) => new TableView(table, { pageSize: 10 }).element;
   section.append(
     el("ul", { class: "facts" }, ...facts.map(([count, what]) => el("li", {}, el("strong", {}, count), ` ${what}`))),
     ...lines.map((line) => el("p", {}, line)),
@@ -44,7 +44,7 @@ function grouped(charts) {
 
 const KINDS = { accuracy: "Accuracy", pairs: "With and without a filter", cost: "Cost", published: "Beside published figures" };
 
-function tables(found) {
+function tables(found, reasons) {
   const section = document.getElementById("tables");
   const views = found.map((table) => new TableView(table));
   if (!found.length) return section.append(el("p", {}, "There are none."));
@@ -57,10 +57,14 @@ function tables(found) {
     }
   });
   section.append(bar);
-  for (const kind of unique(found.map((table) => table.kind))) {
+  for (const [kind, heading] of Object.entries(KINDS)) {
+    const elements = views.filter((view) => view.table.kind === kind).map((view) => view.element);
+    if (elements.length) section.append(el("h3", {}, heading), ...elements);
+  }
+  if (reasons.length) {
     section.append(
-      el("h3", {}, KINDS[kind] ?? kind),
-      ...views.filter((view) => view.table.kind === kind).map((view) => view.element),
+      el("h3", {}, "Not beside published figures"),
+      el("ul", {}, ...reasons.map((reason) => el("li", {}, reason))),
     );
   }
 }
@@ -110,7 +114,7 @@ function showRun(name) {
 
 overview(content.head);
 figures(content.figures);
-tables(content.tables);
+tables(content.tables, content.reasons);
 runs();
 document.addEventListener("click", (event) => {
   // Where the reader was is kept with the address that is left, for the way back.

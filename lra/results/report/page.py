@@ -39,13 +39,16 @@ def page(
     runs: Sequence[Run],
     damaged: Sequence[str] = (),
     tables: Sequence[Table] = (),
+    reasons: Sequence[str] = (),
     sheets: Iterable[Sheet] = (),
 ) -> str:
-    """All of it as HTML. damaged: a line for each file that could not be read."""
+    """All of it as HTML. damaged: a line for each file that could not be read. reasons: why runs
+    stand beside no published figures."""
     content = {
         **embedded_runs(runs),
         "head": _head(head(runs, damaged)),
         "tables": [embedded_table(table) for table in tables],
+        "reasons": list(reasons),
         "figures": [_figure(chart) for chart in figures(runs, sheets)],
     }
     curves = {run.name: thinned(run.curve) for run in runs if run.curve.points}

@@ -28,7 +28,10 @@ function runTable(content) {
     columns: Object.keys(columns),
     rows: content.runs.map((run) => makers.map((make) => make(run))),
     facts: content.runs.map((run) => ({
-      ...run,
+      attention: run.attention,
+      task: run.task,
+      family: run.family,
+      filtered: run.filtered,
       ended: run.kind ?? (run.learned ? "learned" : "did not learn"),
       words: `${run.name} ${run.identity} seed ${run.seed} ${content.protocols[run.protocol].name} ${content.environments[run.environment].device}`,
     })),
@@ -73,6 +76,28 @@ function resultOf(run) {
       ["better than a constant answer", run.learned ? "yes" : "no"],
       ["weights of step", String(run.training.best_step)],
       ["trained for", `${Math.round(run.training.seconds).toLocaleString("en")} s, validations included`],
+    ]),
+  );
+}
+
+function costOf(measured) {
+  const count = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
+  const timing = ({ median_ms, p20_ms, p80_ms, n }) =>
+    `${median_ms} ms, from ${p20_ms} (p20) to ${p80_ms} (p80), median of ${n}`;
+  return part(
+    "Cost",
+    pairs([
+      ["training step", timing(measured.training_step)],
+      ["forward pass", timing(measured.forward)],
+      ["batch", measured.micro_batch ? `${measured.batch} in parts of ${measured.micro_batch}` : String(measured.batch)],
+      ["N", count(measured.length)],
+      ["examples a second", count(measured.examples_per_second, 1)],
+      ["seconds per 1,000 steps", count(measured.seconds_per_1000_steps, 1)],
+      ...Object.entries(measured.memory).map(([method, bytes]) => [method.replaceAll("_", " "), `${count(bytes / 1e6, 1)} MB`]),
+      ["training step", `${count(measured.training_flops / 1e9, 3)} GFLOP`],
+      ["forward pass", `${count(measured.forward_flops / 1e9, 3)} GFLOP`],
+      ["parameters", `${count(measured.parameters)}, ${count(measured.over_softmax, 3)} % over softmax`],
+      ["kernels", measured.kernels.join(", ") || "none"],
     ]),
   );
 }
@@ -143,7 +168,6 @@ function curveOf(run, curves) {
       height: 420,
       hovermode: "x unified",
       margin: { l: 10, r: 10, t: 20, b: 10 },
-      legend: { orientation: "h", y: -0.25, yanchor: "top" },
       xaxis: { title: { text: "step" }, automargin: true },
       yaxis: { title: { text: "accuracy, %" }, automargin: true },
       yaxis2: { title: { text: "loss, nats" }, automargin: true, overlaying: "y", side: "right", showgrid: false },
@@ -167,7 +191,7 @@ function runView(run, content, curves) {
     el("h1", { tabindex: "-1" }, `${run.attention} on ${run.task}, seed ${run.seed}`),
     el("p", { class: "note" }, `${run.name}, finished ${run.finished}`),
     resultOf(run),
-    run.measurement ? part("Cost", pairs(flat(run.measurement))) : null,
+    run.measurement ? costOf(run.measurement) : null,
     commandOf(run),
     curveOf(run, curves),
     run.gfsa ? filterOf(run.gfsa) : null,

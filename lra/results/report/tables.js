@@ -11,6 +11,8 @@ function compareValues(a, b, ascending) {
   return ascending ? order : -order;
 }
 
+const LONG = 32; // characters from which a column's texts may be broken into lines
+
 class TableView {
   /** table: title, columns, rows of cells {text, value, best, notes}, facts and links a row. */
   constructor(table, { pageSize = Infinity } = {}) {
@@ -28,6 +30,10 @@ class TableView {
       const values = this.rows.map((row) => row.cells[column].value).filter((value) => value != null);
       return values.length > 0 && values.every((value) => typeof value === "number");
     });
+    this.classes = table.columns.map((_, column) => {
+      if (this.numeric[column]) return "number";
+      return this.rows.some((row) => row.cells[column].text.length > LONG) ? "long" : null;
+    });
     this.build();
     this.render();
   }
@@ -37,7 +43,7 @@ class TableView {
     this.heads = columns.map((name, column) =>
       el(
         "th",
-        { scope: "col", class: this.numeric[column] ? "number" : null },
+        { scope: "col", class: this.classes[column] },
         el("button", { type: "button", click: () => this.sortBy(column) }, name),
       ),
     );
@@ -106,7 +112,7 @@ class TableView {
         const name = column === 0 ? "th" : "td";
         return el(
           name,
-          { scope: column === 0 ? "row" : null, class: this.numeric[column] ? "number" : null },
+          { scope: column === 0 ? "row" : null, class: this.classes[column] },
           cell.best ? el("strong", {}, text) : text,
           marks,
         );

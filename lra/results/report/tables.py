@@ -15,8 +15,8 @@ def embedded_table(table: Table, links: Sequence[str | None] = ()) -> dict[str, 
         "title": table.title,
         "columns": table.columns,
         "rows": [[_cell(cell) for cell in row] for row in table.rows],
-        "tasks": sorted({str(n["task"]) for n in table.numbers if "task" in n}),
-        "facts": [_facts(row) for row in table.rows],
+        "tasks": sorted({str(row["task"]) for row in table.numbers if "task" in row}),
+        "facts": _facts(table),
         "links": list(links),
         "caption": table.caption,
         "footer": table.footer,
@@ -34,7 +34,15 @@ def _cell(cell: Cell) -> dict[str, Any]:
     )
 
 
-def _facts(row: Sequence[Cell]) -> dict[str, Any]:
-    """A row starts with its attention, or with a rule in brackets."""
-    name = str(row[0].value)
-    return {"attention": name} if name.startswith("(") else facts(name)
+def _facts(table: Table) -> list[dict[str, Any]]:
+    """What each row is chosen by; rules, which stand in brackets, have no family."""
+    place = table.columns.index("attention") if "attention" in table.columns else None
+    tasks = [row.get("task") for row in table.numbers]
+    if "task" not in table.columns or len(tasks) != len(table.rows):
+        tasks = [None] * len(table.rows)
+    rows = []
+    for row, task in zip(table.rows, tasks, strict=True):
+        name = "" if place is None else str(row[place].value)
+        known = place is not None and not name.startswith("(")
+        rows.append(facts(name, task) if known else {"attention": name, "task": task})
+    return rows

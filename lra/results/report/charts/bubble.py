@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from lra.results.figures.bubble import Bubble, BubbleChart
@@ -32,19 +33,25 @@ def bubble_figure(chart: BubbleChart) -> Chart:
     traces = [_arrow(*arrow, looks, widths) for arrow in chart.arrows]
     traces += [_circle(bubble, looks, widths) for bubble in chart.bubbles]
     shapes, notes = _sizes(most)
+    low, high = _view(chart.bubbles)
+    hidden = []
     for rule in chart.levels:
+        if not low < rule.accuracy < high:
+            hidden.append(f"{rule.rule} {rule.accuracy:.1f} %")
+            continue
         line, name = level(rule.accuracy, rule.rule)
         shapes, notes = shapes + line, notes + name
     steps = [bubble.step_ms for bubble in chart.bubbles]
+    outside = [f"Outside of the view: {', '.join(hidden)}."] if hidden else []
     return Chart(
         KIND,
         chart.caption.title,
         _summary(chart),
-        chart.caption.notes,
+        (*chart.caption.notes, *outside, chart.caption.footer),
         traces,
         layout(
             logarithmic("training step, ms", steps, range=_range(steps)),
-            axis("test accuracy, %"),
+            axis("test accuracy, %", range=[low, high]),
             shapes=shapes,
             annotations=notes,
             margin={"l": 10, "r": 10, "t": WIDEST + 24, "b": 10},
@@ -79,8 +86,8 @@ def _circle(bubble: Bubble, looks: Looks, widths: dict[str, float]) -> dict[str,
         "error_y": {"array": [bubble.error], "color": look.color, "thickness": 1, "width": 3},
         "marker": {
             "size": widths[bubble.attention],
-            "color": look.color if look.filled else _faded(look.color),
-            "opacity": 0.85,
+            "color": _faded(look.color, 0.4 if look.filled else 0.0),
+            "opacity": 1,
             "line": {"color": look.color, "width": 2},
         },
         "hoverinfo": "text",
@@ -93,9 +100,9 @@ def _circle(bubble: Bubble, looks: Looks, widths: dict[str, float]) -> dict[str,
     }
 
 
-def _faded(color: str) -> str:
+def _faded(color: str, opacity: float) -> str:
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.15)"
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def _seeds(n: int) -> str:
@@ -123,6 +130,14 @@ def _arrow(base: Bubble, end: Bubble, looks: Looks, widths: dict[str, float]) ->
     }
 
 
+def _view(bubbles: Sequence[Bubble]) -> tuple[float, float]:
+    """Accuracies that are shown at first: of the bubbles with their bars, and some room."""
+    low = min(bubble.accuracy - bubble.error for bubble in bubbles)
+    high = max(bubble.accuracy + bubble.error for bubble in bubbles)
+    room = max(0.2 * (high - low), 1.0)
+    return low - room, high + room
+
+
 def _range(steps: list[float]) -> list[float]:
     """Of a logarithmic axis, with room for half a circle and for names."""
     low, high = math.log10(min(steps)), math.log10(max(steps))
@@ -142,7 +157,7 @@ def _sizes(most: float) -> tuple[list[dict], list[dict]]:
             | place
             | box
         )
-        text = {"text": f"{size / 1e6:,.3g} MB", "showarrow": False, "font": {"size": 11}}
+        text = {"text": f"{number(size / 1e6)} MB", "showarrow": False, "font": {"size": 11}}
         shift = {"xshift": x + width + 2, "yshift": 12 + width / 2}
         anchor = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left"}
         notes.append(text | shift | anchor | {"yanchor": "middle"})

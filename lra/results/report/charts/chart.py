@@ -1,6 +1,7 @@
 """What the page knows of a figure, and what its figures have in common."""
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,11 +40,17 @@ def axis(title: str, **options: Any) -> dict[str, Any]:
     return {"title": {"text": plain(title)}, "automargin": True, "zeroline": False} | options
 
 
-def logarithmic(title: str, values: Iterable[float], **options: Any) -> dict[str, Any]:
-    """Digits 1, 2 and 5 as ticks, where fewer than two powers of ten would be; every power else."""
+def logarithmic(
+    title: str, values: Iterable[float], shown: Sequence[float] | None = None, **options: Any
+) -> dict[str, Any]:
+    """With ticks at `shown`, or at 1, 2 and 5 times powers of ten (these alone over many)."""
     values = list(values)
-    narrow = max(values) / min(values) < 100
-    return axis(title, type="log", dtick="D2" if narrow else 1, **options)
+    low, high = (math.floor(math.log10(end(values))) for end in (min, max))
+    digits = (1, 2, 5) if high - low < 3 else (1,)
+    ticks = [digit * 10.0**power for power in range(low - 1, high + 2) for digit in digits]
+    ticks = list(shown or ticks)
+    text = [number(tick) for tick in ticks]
+    return axis(title, type="log", tickvals=ticks, ticktext=text, **options)
 
 
 def layout(x: dict[str, Any], y: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -51,7 +58,6 @@ def layout(x: dict[str, Any], y: dict[str, Any], **more: Any) -> dict[str, Any]:
         "xaxis": x,
         "yaxis": y,
         "hovermode": "closest",
-        "legend": {"orientation": "h", "y": -0.25, "yanchor": "top"},
         "margin": {"l": 10, "r": 10, "t": 20, "b": 10},
         "height": 520,
     } | more

@@ -41,15 +41,14 @@ def _growth(
 ) -> Chart:
     lengths = sorted({n for line in lines for n in line.N})
     values = [value / scale for line in lines for value in line.values]
-    ticks = {"tickvals": lengths, "ticktext": [f"{n:,}" for n in lengths]}
     return Chart(
         GROWTH,
         f"{what}: {chart.caption.title}",
         " ".join(filter(None, (_steepest(what, lines), *map(_ended, lines)))),
-        chart.caption.notes,
+        (*chart.caption.notes, chart.caption.footer),
         [_line(line, unit, scale, looks[line.attention]) for line in lines],
         layout(
-            logarithmic("N, tokens", lengths) | ticks,
+            logarithmic("N, tokens", lengths, lengths),
             logarithmic(f"{what.lower()}, {unit}", values),
         ),
         table(
@@ -135,7 +134,7 @@ def _curves(
         f"{what}: {chart.caption.title}",
         f"{what} of {len(means)} attentions against steps, means over seeds. At its last step "
         f"{name} is best, at {number(value)} {unit}.",
-        chart.missing,
+        (*chart.caption.notes, *chart.missing, chart.caption.footer),
         [_curve(trace, unit, looks[trace.attention]) for trace in means],
         layout(axis("step"), axis(f"{what.lower()}, {unit}"), shapes=shapes, annotations=notes),
         table(

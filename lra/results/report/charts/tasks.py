@@ -30,7 +30,7 @@ def task_figure(chart: TaskChart) -> Chart:
         KIND,
         chart.caption.title,
         _summary(chart, labels),
-        chart.caption.notes,
+        (*chart.caption.notes, chart.caption.footer),
         [
             _trace(name, [p for p in chart.points if p.attention == name], looks, places, labels)
             for name in names
@@ -78,4 +78,5 @@ def _summary(chart: TaskChart, labels: list[str]) -> str:
         for label, point in zip(labels, best, strict=True)
         if point
     ]
-    return f"Test accuracy on {len(labels)} task{'s' * (len(labels) != 1)}. Best in the mean on {'; '.join(found)}."
+    tasks = f"{len(labels)} task{'s' * (len(labels) != 1)}"
+    return f"Test accuracy on {tasks}. Best in the mean on {'; '.join(found)}."
