@@ -10,6 +10,7 @@ from attention_zoo import UsageError
 from attention_zoo.errors import one_line
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
+from lra.results.migrate import migrated
 from lra.system.environment import Environment
 from lra.system.files import write_json
 from lra.tasks import get_task
@@ -44,12 +45,13 @@ class Part:
 @dataclass(frozen=True)
 class Training:
     """seconds: of all parts, validations included. best_step: of the weights that were tested,
-    which best.ckpt holds; checkpoint: its SHA-256."""
+    which best.ckpt holds; checkpoint: its SHA-256. checkpoint and started are None where a record
+    of schema 1 did not keep them."""
 
     seconds: float
     best_step: int
-    checkpoint: str
-    started: str
+    checkpoint: str | None
+    started: str | None
     parts: list[Part]
 
 
@@ -120,11 +122,10 @@ def write_record(directory: Path, record: Record | Failure) -> None:
 
 
 def read_record(path: Path) -> Record | Failure:
-    """The record in a file; UsageError names the file and what is wrong with it."""
+    """The record in a file, of this schema or an older one; UsageError names the file and what is
+    wrong with it."""
     try:
-        content = json.loads(path.read_bytes())
-        if isinstance(content, dict) and content.get("schema") != SCHEMA:
-            raise UsageError(f"schema is {content.get('schema')!r}, not {SCHEMA}")
+        content = migrated(json.loads(path.read_bytes()), SCHEMA)
         return load(Failure if path.name == FAILURE else Record, content)
     except (ValueError, RecursionError) as error:  # UsageError, and what json raises
         raise UsageError(f"{path}: {one_line(error)}") from error
