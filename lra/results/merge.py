@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from attention_zoo import UsageError
 from lra.journal import UNFINISHED
@@ -56,7 +57,11 @@ def merge(sources: Sequence[Path], results: Path, waiting: Callable[[str], None]
                 if place is None:
                     merged.skipped.append(f"{folder}: {places[1]} is in its way")
                     continue
-                _copy(folder, place)
+                try:
+                    _copy(folder, place)
+                except UsageError as error:
+                    merged.skipped.append(f"{folder}: {error}")
+                    continue
                 known[key] = place
                 merged.came.append(place)
             if (folder / UNFINISHED).exists():
@@ -106,12 +111,14 @@ def _key(file: Path) -> str:
 
 
 def _copy(folder: Path, place: Path) -> None:
-    """Copies a run to where no folder is yet; on an error, a full disk say, there still is none."""
+    """Copies a run to where no folder is yet; on an error, a full disk say, there still is none.
+
+    UsageError for a file of it that cannot be opened."""
     try:
         for source, name in _files(folder):
             target = aside(place) / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with open(source, "rb") as file, whole(target) as copy:
+            with _opened(source) as file, whole(target) as copy:
                 shutil.copyfileobj(file, copy)
             shutil.copystat(source, target)
         os.rename(aside(place), place)
@@ -119,6 +126,13 @@ def _copy(folder: Path, place: Path) -> None:
         shutil.rmtree(aside(place), ignore_errors=True)
         raise
     sync_folder(place.parent)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise UsageError(f"{path.name}: {error.strerror}") from error
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -47,7 +47,7 @@ def _identity(folder: Path) -> str:
 
 def aside(folder: Path) -> Path:
     """Where a run's folder is while it is made or deleted: no reader sees it."""
-    return folder.with_name(f".{folder.name}.partial")
+    return folder.with_name(f".{folder.name}.aside")
 
 
 @contextmanager
@@ -55,8 +55,8 @@ def changing(runs: Path, waiting: Callable[[str], None]) -> Iterator[None]:
     """For one process at a time to bring runs in or out; what an earlier one that was killed left
     aside is deleted."""
     with locked(runs / LOCK, waiting):
-        for folder in runs.glob(".*.partial"):
-            shutil.rmtree(folder)
+        for folder in runs.glob(".*.aside"):
+            _delete(folder)
         yield
 
 
@@ -68,8 +68,16 @@ def require_idle(folder: Path) -> None:
 
 def remove(folder: Path, waiting: Callable[[str], None]) -> None:
     """Deletes a run with all its files: it is there, or it is gone, and never in part."""
+    folder = Path(os.path.abspath(folder))
     with changing(folder.parent, waiting):
         require_idle(folder)
         os.rename(folder, aside(folder))
         sync_folder(folder.parent)
-        shutil.rmtree(aside(folder))
+        _delete(aside(folder))
+
+
+def _delete(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
