@@ -1,36 +1,29 @@
-"""The folder of runs: which there are, and which one a person means."""
+"""The folder of runs: which one a person means, and how runs come into it and leave it."""
 
 import json
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attention_zoo import UsageError
-from lra.results.record import FAILURE, RECORD
+from lra.results.record import FAILURE, RECORD, RUNS, record_file, run_folders
+from lra.system.files import sync_folder
+from lra.system.locks import LOCK, is_locked, locked
 
-RUNS = "runs"
-LISTED = 8  # candidates that an error names
-
-
-def run_folders(results: Path) -> Iterator[Path]:
-    """The folders under `results/runs` that hold a record or a failure, in their names' order."""
-    for folder in sorted((results / RUNS).glob("[!.]*")):
-        if on_record(folder):
-            yield folder
-
-
-def on_record(folder: Path) -> bool:
-    return (folder / RECORD).is_file() or (folder / FAILURE).is_file()
+NAMED = 8  # candidates that an error names
 
 
 def find_run(name: str, results: Path) -> Path:
     """The folder of one run on record, given as a path, as its name under `results/runs`, or as
     the beginning of that name or of the run's identity, where no other begins so."""
     for folder in (results / RUNS / name, Path(name)):
-        if name and on_record(folder):
+        if name and record_file(folder):
             return folder
-    folders = list(run_folders(results))
+    folders = [folder for folder in run_folders(results) if record_file(folder)]
     found = [folder for folder in folders if folder.name.startswith(name)] or [
-        folder for folder in folders if identity_of(folder).startswith(name)
+        folder for folder in folders if _identity(folder).startswith(name)
     ]
     if not name or not found:
         raise UsageError(
@@ -38,20 +31,53 @@ def find_run(name: str, results: Path) -> Path:
             "nor the beginning of a run's name or identity (`results list` names them)"
         )
     if len(found) > 1:
-        raise UsageError(f"{name!r} is the beginning of {len(found)} runs: {_some(found)}")
+        names = ", ".join(folder.name for folder in found[:NAMED])
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        raise UsageError(f"{name!r} is the beginning of {len(found)} runs: {names}{more}")
     return found[0]
 
 
-def identity_of(folder: Path) -> str:
-    """What its record says, without reading the rest; nothing where that is damaged."""
-    path = folder / RECORD if (folder / RECORD).exists() else folder / FAILURE
+def _identity(folder: Path) -> str:
+    """What its record says, without checking the rest; nothing where that is damaged."""
     try:
-        return str(json.loads(path.read_bytes())["identity"])
+        return str(json.loads(record_file(folder).read_bytes())["identity"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return ""
 
 
-def _some(folders: list[Path]) -> str:
-    names = [folder.name for folder in folders[:LISTED]]
-    more = len(folders) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+def aside(folder: Path) -> Path:
+    """Where a run's folder is while it is made or deleted: no reader sees it."""
+    return folder.with_name(f".{folder.name}.aside")
+
+
+@contextmanager
+def changing(runs: Path, waiting: Callable[[str], None]) -> Iterator[None]:
+    """For one process at a time to bring runs in or out; what an earlier one that was killed left
+    aside is deleted."""
+    with locked(runs / LOCK, waiting):
+        for folder in runs.glob(".*.aside"):
+            _delete(folder)
+        yield
+
+
+def require_idle(folder: Path) -> None:
+    """Raises UsageError where a process works on a run."""
+    if is_locked(folder / LOCK):
+        raise UsageError(f"{folder} is in use by another process; wait for it, or stop it")
+
+
+def remove(folder: Path, waiting: Callable[[str], None]) -> None:
+    """Deletes a run with all its files: it is there, or it is gone, and never in part."""
+    folder = Path(os.path.abspath(folder))
+    with changing(folder.parent, waiting):
+        require_idle(folder)
+        os.rename(folder, aside(folder))
+        sync_folder(folder.parent)
+        _delete(aside(folder))
+
+
+def _delete(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)

@@ -16,13 +16,12 @@ from lra.tasks import TASKS
 
 NOT = "not comparable"
 RULES = (
-    "Accuracies may be compared within one row of the table of groups below, and not from row to row: its runs "
-    "have the same task, data, protocol, settings, precision and kind of device.",
+    "Accuracies may be compared within one row of the table of groups below, and not from row to "
+    "row: its runs have the same task, data, protocol, settings, precision and kind of device.",
     "Times and memory may be compared, besides, within one machine alone, under the same number of "
     "threads and the same version of torch.",
-    "Accuracies of attentions differ by chance, too: a ± is the standard deviation over seeds, or "
-    "the binomial standard error of a single run. Two means that lie closer than that are not told "
-    "apart.",
+    "Accuracies differ by chance, too: a ± is the standard deviation over seeds, or the binomial "
+    "standard error of a single run. Means that lie closer than that are not told apart.",
 )
 
 

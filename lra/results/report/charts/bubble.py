@@ -15,6 +15,7 @@ from lra.results.report.charts.chart import (
     layout,
     level,
     logarithmic,
+    number,
     plain,
     table,
 )
