@@ -13,6 +13,7 @@ from lra.results.figures.palette import Looks, split
 from lra.results.figures.style import (
     COLUMN,
     GREY,
+    MARGIN,
     POINT,
     SIZE,
     TEXT,
@@ -34,7 +35,6 @@ FEW = 8  # bubbles up to which a column is wide enough
 DIAMETER = 26.0  # points, of the largest circle
 LEADER = {"arrowstyle": "-", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 0}
 LEFT, RIGHT, BELOW = 0.45, 0.1, 0.38  # inches, round the axes
-STRIP = 0.44  # inches, of the legend over them
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def draw_bubbles(chart: BubbleChart, looks: Looks) -> Figure:
         hidden = [level for level in chart.levels if not view[1][0] < level.accuracy < view[1][1]]
         more = [f"{level.rule}: {level.accuracy:.1f} %" for level in hidden]
         out_of_view = [f"Outside the view: {', '.join(more)}."] if more else []
-        sheet = page(chart.caption, across, BELOW + up + STRIP, out_of_view)
+        sheet = page(chart.caption, across, BELOW + up + strip_of(chart), out_of_view)
         axes = sheet.axes(LEFT, BELOW, across - LEFT - RIGHT, up)
         axes.set(xscale="log", xlim=view[0], ylim=view[1])
         axes.set_xlabel("training step (ms; also seconds per 1,000 steps)")
@@ -75,7 +75,7 @@ def draw_bubbles(chart: BubbleChart, looks: Looks) -> Figure:
         for start, end in chart.arrows:
             _arrow(axes, start, end, looks)
         _labels(axes, chart, looks, scale, at, taken)
-        _legend(sheet, chart, shown_sizes, scale, up)
+        _legend(sheet, chart, shown_sizes, scale, BELOW + up)
         return sheet.figure
 
 
@@ -235,33 +235,34 @@ def _stands_off(box: Box, circle: Circle) -> bool:
     return math.hypot(across, up) > circle.radius + 8
 
 
-def _legend(sheet: Page, chart: BubbleChart, sizes: list[float], scale: float, up: float) -> None:
-    """Over the axes: circles of round sizes, and what is filled and what is not."""
-    width = (sheet.width - LEFT - RIGHT) / POINT
-    strip = sheet.axes(LEFT, BELOW + up, width * POINT, STRIP)
-    strip.set(xlim=(0, width), ylim=(0, STRIP / POINT))
-    strip.set_axis_off()
-    middle, x = STRIP / POINT / 2, 0.0
-    for size in sizes:
-        diameter = math.sqrt(size * scale)
-        strip.scatter(
-            [x + diameter / 2],
-            [middle],
-            s=[size * scale],
-            facecolor="none",
-            edgecolor=GREY,
-            linewidth=0.8,
-            gid=memory(size),
-            clip_on=False,
-        )
-        x += diameter + 3
-        strip.text(x, middle, memory(size), va="center")
-        x += width_of(memory(size)) + 9
+def _legend(
+    sheet: Page, chart: BubbleChart, sizes: list[float], scale: float, bottom: float
+) -> None:
+    """Over the axes: circles of round sizes, and under them what is filled and what is not."""
     filters = filters_of(chart)
+    height = strip_of(chart) - MARGIN
+    strip = sheet.axes(MARGIN, bottom + MARGIN, sheet.width - 2 * MARGIN, height)
+    strip.set(xlim=(0, (sheet.width - 2 * MARGIN) / POINT), ylim=(0, height / POINT))
+    strip.set_axis_off()
+    row, x = height / POINT - DIAMETER / 2 - 1, 0.0
+    for size in sizes:
+        x = _entry(strip, x, row, "none", size * scale, memory(size))
     if filters:
         names = f"+{next(iter(filters))}" if len(filters) == 1 else "with a filter"
-        x = max(x, width - 2 * 11 - width_of("no filter") - width_of(names) - 9)
-        for face, text in ((((0, 0, 0), 0.3), "no filter"), ("none", names)):
-            strip.scatter([x + 4], [middle], s=[64], facecolor=face, edgecolor=GREY, linewidth=0.8)
-            strip.text(x + 11, middle, text, va="center")
-            x += 11 + width_of(text) + 9
+        x = _entry(strip, 0, 0.7 * SIZE, ((0, 0, 0), 0.3), SIZE**2, "no filter")
+        _entry(strip, x, 0.7 * SIZE, "none", SIZE**2, names)
+
+
+def strip_of(chart: BubbleChart) -> float:
+    """Inches that the legend takes."""
+    return (DIAMETER + 4 + (1.6 * SIZE if filters_of(chart) else 0)) * POINT + MARGIN
+
+
+def _entry(strip: Axes, x: float, y: float, face: object, area: float, text: str) -> float:
+    """Where the next one starts."""
+    diameter = math.sqrt(area)
+    center = [x + diameter / 2 + 1], [y]
+    strip.scatter(*center, s=[area], facecolor=face, edgecolor=GREY, linewidth=0.8, gid=text)
+    x += diameter + 4
+    strip.text(x, y, text, va="center")
+    return x + width_of(text) + 10

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMN, TEXT = 3.5, 7.0  # inches: a figure of one column of a paper, and of both
+FONT = "DejaVu Sans"  # comes with matplotlib
 SIZE, TITLE = 7.0, 8.0  # points
 POINT = 1 / 72  # inch
 LINE, MARGIN = 1.3 * SIZE * POINT, 0.06  # inches
@@ -31,7 +32,7 @@ METADATA = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.family": FONT,
     "font.size": SIZE,
     "axes.titlesize": SIZE,
     "axes.linewidth": 0.6,
@@ -112,10 +113,12 @@ def page(caption: Caption, width: float, height: float, more: Sequence[str] = ()
 
 
 def width_of(text: str, size: float = SIZE) -> float:
-    """Points, of the ink."""
-    from matplotlib.textpath import TextPath
+    """Points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
 
-    return TextPath((0, 0), text, size=size).get_extents().width if text.strip() else 0.0
+    font = FontProperties(family=FONT, size=size)
+    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
 
 
 def wrapped(text: str, width: float, size: float = SIZE) -> list[str]:
