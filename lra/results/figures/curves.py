@@ -1,5 +1,6 @@
 """Learning curves: validation accuracy and training loss against steps."""
 
+import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,10 +22,14 @@ class Trace:
     values: tuple[float, ...]
 
 
+WINDOWS = 100  # points of a training loss at most
+
+
 @dataclass(frozen=True)
 class CurveChart:
     """What is comparable in accuracy. accuracy: on the validation data, in percent; loss: of
-    training batches, in nats. chance: percent. missing: why runs are not there, a line each."""
+    training batches, in nats, means over windows of steps where more than WINDOWS were logged.
+    chance: percent. missing: why runs are not there, a line each."""
 
     caption: Caption
     accuracy: tuple[Trace, ...]
@@ -52,35 +57,63 @@ def _chart(key: tuple, group: list[tuple[Record, Curve]]) -> CurveChart:
     first = group[0][0]
     name = file_name("curves", (first.task, first.data.source, first.protocol.name), key)
     title = f"{first.task}, {data_of(first)}, {conditions_of(first)}"
+    missing = tuple(curve.missing for _, curve in group if curve.missing)
     shown = [(record, curve) for record, curve in group if curve.points]
-    notes = ("Thin: each seed. Thick: their mean.",) if _seeds(shown) > 1 else ()
+    loss, window = _windowed(_traces(shown, "train_loss", 1.0))
+    notes = (
+        "Accuracy on the validation data, loss of training batches"
+        + (f", means over windows of {window:,} steps." if window else "."),
+        *(
+            ["Thin: each seed. Thick: their mean."]
+            if len({record.seed for record, _ in shown}) > 1
+            else []
+        ),
+        *([f"{len(missing)} runs without a curve are not shown."] if missing else []),
+    )
     caption = Caption(name, title, notes, footer(record for record, _ in shown))
     return CurveChart(
         caption,
-        _traces(shown, "val_accuracy", 100.0),
-        _traces(shown, "train_loss", 1.0),
+        with_means(_traces(shown, "val_accuracy", 100.0)),
+        with_means(loss),
         100 * get_task(first.task).metadata.chance,
-        tuple(curve.missing for _, curve in group if curve.missing),
+        missing,
     )
 
 
-def _seeds(shown: list[tuple[Record, Curve]]) -> int:
-    return len({record.seed for record, _ in shown})
-
-
-def _traces(shown: list[tuple[Record, Curve]], quantity: str, scale: float) -> tuple[Trace, ...]:
-    """Each attention's seeds, then their mean where there are several."""
-    by_attention: dict[str, list[Trace]] = {}
+def _traces(shown: list[tuple[Record, Curve]], quantity: str, scale: float) -> list[Trace]:
+    traces = []
     for record, curve in shown:
         logged = [(point.step, getattr(point, quantity)) for point in curve.points]
         kept = [(step, scale * value) for step, value in logged if value is not None]
         if kept:
-            trace = Trace(record.attention, record.seed, *zip(*kept, strict=True))
-            by_attention.setdefault(record.attention, []).append(trace)
+            traces.append(Trace(record.attention, record.seed, *zip(*kept, strict=True)))
+    return traces
+
+
+def _windowed(traces: list[Trace]) -> tuple[list[Trace], int | None]:
+    """Each window's mean at its last step; the windows' length, None where none are needed."""
+    if max((len(trace.steps) for trace in traces), default=0) <= WINDOWS:
+        return traces, None
+    length = math.ceil(max(trace.steps[-1] for trace in traces) / WINDOWS)
+    means = []
+    for trace in traces:
+        values: dict[int, list[float]] = {}
+        for step, value in zip(trace.steps, trace.values, strict=True):
+            values.setdefault(math.ceil(step / length) * length, []).append(value)
+        mean = tuple(map(statistics.fmean, values.values()))
+        means.append(Trace(trace.attention, trace.seed, tuple(values), mean))
+    return means, length
+
+
+def with_means(traces: list[Trace]) -> tuple[Trace, ...]:
+    """Each attention's seeds, then their mean where there are several."""
+    by_attention: dict[str, list[Trace]] = {}
+    for trace in traces:
+        by_attention.setdefault(trace.attention, []).append(trace)
     return tuple(
         trace
-        for traces in by_attention.values()
-        for trace in (*traces, *([mean_trace(traces)] if len(traces) > 1 else []))
+        for seeds in by_attention.values()
+        for trace in (*seeds, *([mean_trace(seeds)] if len(seeds) > 1 else []))
     )
 
 

@@ -18,7 +18,7 @@ PASS = {
 
 @dataclass(frozen=True)
 class Ended:
-    """The first length without a figure, and how it ended: `out of memory`, `time limit`, …"""
+    """The first length after the last figure, and how it ended: `out of memory`, `time limit`, …"""
 
     N: int
     status: str
@@ -41,7 +41,8 @@ class Line:
 @dataclass(frozen=True)
 class GrowthChart:
     """Measurements of one machine with the same settings. time: ms; memory: bytes, where low and
-    high are the values. missing: attentions without a row, in words."""
+    high are the values. missing: what has no figure but lies
+    at no line's end, in words."""
 
     caption: Caption
     time: tuple[Line, ...]
@@ -71,11 +72,7 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
     task = f" on {settings.task}, {settings.protocol} protocol" if settings.task else ""
     commits = sorted({short(sheet.environment.commit) for sheet in sheets})
     method = HEADLINE_MEMORY[settings.accelerator]
-    missing = tuple(
-        f"{name} ({found[0].status})"
-        for name, found in by_attention.items()
-        if all(row.status != OK for row in found)
-    )
+    missing = tuple(_missing(by_attention))
     caption = Caption(
         file_name(
             "growth", (settings.level, settings.task or "", settings.dtype, environment.device), key
@@ -113,5 +110,16 @@ def _bytes(rows: Sequence[Row], method: str) -> list[Point]:
 
 def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
     N, values, low, high = zip(*points, strict=True) if points else ((),) * 4
-    failed = [Ended(row.N, row.status) for row in rows if row.status != OK]
-    return Line(attention, N, values, low, high, fit(N, values), failed[0] if failed else None)
+    failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
+    ended = Ended(failed[0].N, failed[0].status) if failed else None
+    return Line(attention, N, values, low, high, fit(N, values), ended)
+
+
+def _missing(by_attention: dict[str, list[Row]]) -> Iterable[str]:
+    for name, rows in by_attention.items():
+        last = max((row.N for row in rows if row.status == OK), default=None)
+        if last is None:
+            yield f"{name} ({rows[0].status})"
+        for row in rows:
+            if last is not None and row.status != OK and row.N < last:
+                yield f"{name} at N = {row.N:,} ({row.status})"
