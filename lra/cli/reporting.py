@@ -7,9 +7,9 @@ from lra.cli.common import import_plugins, say
 from lra.cli.tables import spelled
 from lra.measure.sheet import read_sheet
 from lra.results.published import read_published
+from lra.results.record import RUNS
 from lra.results.report.data import read_runs
 from lra.results.report.page import page, plotly_script, write_page
-from lra.results.runs import RUNS
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables, tables_of
 from lra.tasks import get_task

@@ -169,10 +169,7 @@ def _curve(trace: Trace, unit: str, look: Look) -> dict[str, Any]:
         "name": plain(trace.attention),
         "x": steps,
         "y": rounded(values, 4),
-        "hovertext": [
-            hover(trace.attention, f"step {step:,}: {number(value)} {unit}")
-            for step, value in zip(steps, values, strict=True)
-        ],
+        "hovertemplate": f"%{{fullData.name}}<br>step %{{x:,}}: %{{y:.4~g}} {unit}<extra></extra>",
     }
 
 
