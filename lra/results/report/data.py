@@ -1,7 +1,8 @@
 """Runs as the page carries them: what they share once, figures rounded, curves thinned."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,22 @@ class Run:
 
 
 def read_runs(results: Path, tasks: Sequence[str] | None = None) -> tuple[list[Run], list[str]]:
-    """The runs on record of those tasks (None: all), and a line for each file that is damaged."""
+    """The runs on record of those tasks (None: all), and a line for each file that is damaged,
+    with its path under `results`: the page is for others."""
     runs, damaged = [], []
     for folder in run_folders(results):
         for record in read_run(folder):
             if isinstance(record, UsageError):
-                damaged.append(str(record))
+                damaged.append(str(record).replace(f"{results}{os.sep}", ""))
             elif tasks is None or record.task in tasks:
-                runs.append(Run(folder.name, record, read_curve(folder)))
+                runs.append(Run(folder.name, record, _curve(folder)))
     return runs, damaged
+
+
+def _curve(folder: Path) -> Curve:
+    """Without the folder's path in what it says is missing."""
+    curve = read_curve(folder)
+    return replace(curve, missing=curve.missing and curve.missing.replace(f"{folder}{os.sep}", ""))
 
 
 def family(attention: str) -> str:

@@ -25,7 +25,7 @@ function below(box, traces, layout) {
     margin: { ...layout.margin, b: room + (box.clientWidth < NARROW ? 110 : 70) },
     legend: {
       orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, maxheight: 10000,
-      entrywidth: widest - 48, itemsizing: "constant",
+      entrywidth: widest - 48, ...layout.legend,
     },
   };
 }
@@ -55,6 +55,7 @@ function inked(traces) {
 }
 
 function draw(box, { traces, layout, summary }) {
+  box.style.minHeight = `${layout.height}px`; // so that little moves when it is drawn
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", summary);
   const narrow = () => box.clientWidth < NARROW;
@@ -114,7 +115,6 @@ function figureView(kind, charts) {
       ...current.notes.map((note) => el("p", { class: "note" }, note)),
       numbers,
     );
-    box.style.minHeight = `${current.layout.height}px`; // so that nothing moves when it is drawn
     if (drawn.has(box)) show();
   };
   const options = charts.map((chart, index) => [String(index), chart.label]);

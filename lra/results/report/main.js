@@ -46,7 +46,7 @@ const KINDS = { accuracy: "Accuracy", pairs: "With and without a filter", cost: 
 
 function tables(found, reasons) {
   const section = document.getElementById("tables");
-  const views = found.map((table) => new TableView(table));
+  const views = found.map((table) => new TableView(table, { pageSize: 40 }));
   if (!found.length) return section.append(el("p", {}, "There are none."));
   const facts = found.flatMap((table) => [...table.facts, ...table.tasks.map((task) => ({ task }))]);
   const bar = filterBar("Choose rows of all tables", facts, (chosen, { task }) => {

@@ -82,8 +82,9 @@ function resultOf(run) {
 
 function costOf(measured) {
   const count = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
+  const short = (value) => String(Number(value.toPrecision(4)));
   const timing = ({ median_ms, p20_ms, p80_ms, n }) =>
-    `${median_ms} ms, from ${p20_ms} (p20) to ${p80_ms} (p80), median of ${n}`;
+    `${short(median_ms)} ms (p20 ${short(p20_ms)}, p80 ${short(p80_ms)}, n ${n})`;
   return part(
     "Cost",
     pairs([
@@ -94,8 +95,8 @@ function costOf(measured) {
       ["examples a second", count(measured.examples_per_second, 1)],
       ["seconds per 1,000 steps", count(measured.seconds_per_1000_steps, 1)],
       ...Object.entries(measured.memory).map(([method, bytes]) => [method.replaceAll("_", " "), `${count(bytes / 1e6, 1)} MB`]),
-      ["training step", `${count(measured.training_flops / 1e9, 3)} GFLOP`],
-      ["forward pass", `${count(measured.forward_flops / 1e9, 3)} GFLOP`],
+      ["operations of a step", `${count(measured.training_flops / 1e9, 3)} GFLOP`],
+      ["operations forward", `${count(measured.forward_flops / 1e9, 3)} GFLOP`],
       ["parameters", `${count(measured.parameters)}, ${count(measured.over_softmax, 3)} % over softmax`],
       ["kernels", measured.kernels.join(", ") || "none"],
     ]),
@@ -170,7 +171,7 @@ function curveOf(run, curves) {
       margin: { l: 10, r: 10, t: 20, b: 10 },
       xaxis: { title: { text: "step" }, automargin: true },
       yaxis: { title: { text: "accuracy, %" }, automargin: true },
-      yaxis2: { title: { text: "loss, nats" }, automargin: true, overlaying: "y", side: "right", showgrid: false },
+      yaxis2: { title: { text: "loss, nats" }, automargin: true, overlaying: "y", side: "right", showgrid: false, tickmode: "auto" },
     },
   };
   waiting.add(box, () => draw(box, figure));

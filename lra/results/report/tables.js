@@ -67,8 +67,7 @@ class TableView {
       this.status,
       this.pager,
       ...Object.entries(notes).map(([mark, meaning]) => el("p", { class: "note" }, `${mark} ${meaning}`)),
-      ...caption.map((line) => el("p", { class: "note" }, line)),
-      ...footer.map((line) => el("p", { class: "note footer" }, line)),
+      ...[caption, footer].filter((lines) => lines.length).map((lines) => el("p", { class: "note" }, lines.join(" "))),
     );
   }
 

@@ -55,6 +55,7 @@ def bubble_figure(chart: BubbleChart) -> Chart:
             axis("test accuracy, %", range=[low, high]),
             shapes=shapes,
             annotations=notes,
+            legend={"itemsizing": "constant"},
             margin={"l": 10, "r": 10, "t": WIDEST + 24, "b": 10},
             height=600,
         ),

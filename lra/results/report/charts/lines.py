@@ -134,7 +134,7 @@ def _curves(
         f"{what}: {chart.caption.title}",
         f"{what} of {len(means)} attentions against steps, means over seeds. At its last step "
         f"{name} is best, at {number(value)} {unit}.",
-        (*chart.caption.notes, *chart.missing, chart.caption.footer),
+        (*_missing(chart), chart.caption.footer),
         [_curve(trace, unit, looks[trace.attention]) for trace in means],
         layout(axis("step"), axis(f"{what.lower()}, {unit}"), shapes=shapes, annotations=notes),
         table(
@@ -147,6 +147,11 @@ def _curves(
             ),
         ),
     )
+
+
+def _missing(chart: CurveChart) -> list[str]:
+    n = len(chart.missing)
+    return [f"{n:,} run{'s' * (n > 1)} without a curve; the run's page says why."] if n else []
 
 
 def _means(traces: Sequence[Trace]) -> list[Trace]:

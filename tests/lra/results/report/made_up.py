@@ -54,7 +54,11 @@ def run(attention="linear", task="listops", seed=0, *, points=100, name=None, **
 
 
 def failed(attention="softmax", task="text", seed=0, name=None, **changes):
-    given = {"task": task, "protocol": get_protocol("nystromformer", task)} | changes
+    given = {
+        "task": task,
+        "protocol": get_protocol("nystromformer", task),
+        "data": Data("official", f"{task:f<16}", {}),
+    } | changes
     lost = failure(attention, seed, identity=f"{attention} {task} {seed} lost", **given)
     return Run(name or f"{task}-{attention}-s{seed}-lost", lost, Curve((), "it has no curve"))
 

@@ -1,0 +1,95 @@
+import os
+import shutil
+
+import pytest
+
+from lra.results.report.page import page, write_page
+
+from . import made_up
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def missing(reason):
+    """Where every change is tested, there must be a browser."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed: pip install -e '.[test]'")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        missing(f"none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        yield launched
+        launched.close()
+
+
+class Visit:
+    """A page that was opened from disk without a network; what it asked for, what it said."""
+
+    def __init__(self, browser, path, address="", **options):
+        self.context = browser.new_context(reduced_motion="reduce", **options)
+        self.page = self.context.new_page()
+        self.errors, self.requests = [], []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.errors.append(dialog.message))
+        self.context.route("**/*", self._asked)
+        self.context.set_offline(True)
+        self.url = path.as_uri()
+        self.page.goto(self.url + address)
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def _asked(self, route):
+        if route.request.url.split("#")[0] == self.url:
+            return route.continue_()
+        self.requests.append(route.request.url)
+        return route.abort()
+
+    def column(self, section, n, rows=None):
+        texts = self.page.locator(f"{section} tbody tr > :nth-child({n})").all_inner_texts()
+        return texts[:rows]
+
+    def draw(self, n=0):
+        """Scrolls to a figure, which draws it."""
+        self.page.locator(".plot").nth(n).scroll_into_view_if_needed()
+        self.page.wait_for_selector(f":nth-match(.plot, {n + 1}) .main-svg")
+
+
+@pytest.fixture
+def visit(browser):
+    opened = []
+
+    def open_page(path, address="", **options):
+        opened.append(Visit(browser, path, address, **options))
+        return opened[-1]
+
+    yield open_page
+    for one in opened:
+        one.context.close()
+        assert one.errors == []
+        assert one.requests == []
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A few runs, one without a result, a table and a measurement."""
+    path = tmp_path_factory.mktemp("small") / "index.html"
+    runs = [*made_up.runs(("softmax", "linear"), ("listops", "text")), made_up.failed()]
+    damaged = ["runs/other/record.json: schema is 99, not 3"]
+    tables, sheets = [made_up.table()], [made_up.sheet()]
+    write_page(path, page(runs, damaged, tables, ["ours differs"], sheets))
+    return path

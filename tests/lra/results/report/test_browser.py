@@ -1,0 +1,223 @@
+"""The page in a browser: opened from disk, without a network."""
+
+import pytest
+
+from lra.results.report.page import page, write_page
+
+from .made_up import failed, run, runs, table
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&<b>"
+
+
+def test_it_opens_without_a_request_or_an_error_and_draws_every_figure(visit, small):
+    seen = visit(small)
+    figures = seen.page.locator("#figures figure")
+    assert figures.count() == 4
+    for n in range(4):
+        seen.draw(n)
+    labels = [plot.get_attribute("aria-label") for plot in seen.page.locator(".plot").all()]
+    assert labels[0].startswith("4 attentions. Most accurate: ")
+    assert "runs/other/record.json" in seen.page.inner_text("#overview")
+    assert seen.page.locator("h1").count() == 1
+    assert seen.page.locator("a[href*='plot.ly'], a[data-title*='Chart Studio']").count() == 0
+
+
+def test_a_click_sorts_by_value_with_nothing_last(visit, small):
+    seen = visit(small)
+    head = seen.page.locator("#tables th", has_text="ListOps")
+    head.locator("button").click()
+    assert seen.column("#tables", 1) == ["linear+gfsa", "linear", "softmax", "local"][::-1][1:][
+        :0
+    ] + ["softmax", "linear+gfsa", "linear", "local"]
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.locator("button").click()
+    assert seen.column("#tables", 1) == ["linear", "linear+gfsa", "softmax", "local"]
+    assert head.get_attribute("aria-sort") == "descending"
+    other = seen.page.locator("#tables th", has_text="step ms")
+    other.locator("button").click()
+    assert head.get_attribute("aria-sort") is None
+    assert seen.column("#tables", 3) == ["80", "95", "300", "1,200"]
+
+
+def test_the_keyboard_reaches_the_controls_and_sorts(visit, small):
+    seen = visit(small)
+    seen.page.keyboard.press("Tab")
+    assert seen.page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    reached = []
+    for _ in range(60):
+        seen.page.keyboard.press("Tab")
+        reached.append(
+            seen.page.evaluate(
+                "[document.activeElement.tagName, document.activeElement.textContent]"
+            )
+        )
+        if reached[-1] == ["BUTTON", "ListOps"]:
+            break
+    tags = {tag for tag, _ in reached}
+    assert {"A", "SELECT", "INPUT", "BUTTON", "SUMMARY"} <= tags
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    assert seen.page.evaluate(outline) == "solid"
+    seen.page.keyboard.press("Enter")
+    assert seen.column("#tables", 1)[0] == "softmax"
+    seen.page.keyboard.press("Space")
+    assert seen.column("#tables", 1)[0] == "linear"
+
+
+def test_rows_are_chosen_by_text_task_family_and_filter(visit, small):
+    seen = visit(small)
+    bar = seen.page.locator("#tables .filters")
+    bar.locator("input").fill("lin gfsa")
+    assert seen.column("#tables", 1) == ["linear+gfsa"]
+    assert seen.page.inner_text("#tables .status") == "1 of 4 rows"
+    bar.locator("input").fill("")
+    bar.get_by_label("Filter").select_option("no")
+    assert seen.column("#tables", 1) == ["softmax", "linear", "local"]
+    bar.get_by_label("Family").select_option(index=1)
+    assert 0 < len(seen.column("#tables", 1)) < 3
+    runs_bar = seen.page.locator("#runs .filters")
+    runs_bar.get_by_label("Task").select_option("text")
+    assert set(seen.column("#runs", 2)) == {"text"} and len(seen.column("#runs", 1)) == 13
+    runs_bar.get_by_label("Ended").select_option("out of memory")
+    assert seen.column("#runs", 1) == ["softmax"]
+
+
+def test_pointing_at_a_circle_shows_its_figures(visit, small):
+    seen = visit(small)
+    seen.draw()
+    mark = seen.page.locator(".plot .points path").last.bounding_box()
+    seen.page.mouse.move(mark["x"] + mark["width"] / 2, mark["y"] + mark["height"] / 2)
+    seen.page.wait_for_selector(".hoverlayer .hovertext")
+    label = seen.page.locator(".hoverlayer .hovertext").first.inner_text()
+    for part in ("accuracy", "3 seeds", "training step", "memory"):
+        assert part in label
+
+
+def test_a_figure_of_another_group_is_chosen_and_its_numbers_stand_in_a_table(visit, small):
+    seen = visit(small)
+    seen.draw()
+    before = seen.page.locator(".plot").first.get_attribute("aria-label")
+    figure = seen.page.locator("#figures figure").first
+    figure.locator("select").select_option("1")
+    assert seen.page.locator(".plot").first.get_attribute("aria-label") != before
+    figure.locator("summary").click()
+    assert figure.locator("tbody tr").count() == 4
+
+
+def test_a_run_opens_by_its_link_and_back_returns(visit, small):
+    seen = visit(small)
+    link = seen.page.locator("#runs tbody a").nth(4)
+    link.scroll_into_view_if_needed()
+    scrolled = seen.page.evaluate("scrollY")
+    link.click()
+    assert seen.page.inner_text("h1:visible").startswith("softmax+gfsa on listops, seed ")
+    assert seen.page.evaluate("document.activeElement.tagName") == "H1"
+    assert not seen.page.locator("#tables").is_visible()
+    seen.page.go_back()
+    seen.page.wait_for_selector("#tables", state="visible")
+    assert not seen.page.locator("#one").is_visible()
+    assert abs(seen.page.evaluate("scrollY") - scrolled) < 50
+    seen.page.locator("nav a", has_text="Tables").click()
+    assert seen.page.locator("#tables").is_visible()
+
+
+def test_a_run_opens_by_its_address_with_all_that_is_on_record(visit, small):
+    one = run("linear+gfsa", "text", 1)
+    seen = visit(small, f"#run={one.name.replace('+', '%2B')}")
+    text = seen.page.inner_text("#one")
+    for part in (
+        f"{100 * one.record.test.accuracy:.2f} %",
+        one.record.command,
+        "training.learning_rate",
+        "mean pooling over true lengths",
+        one.record.environment.commit,
+        one.record.identity,
+        "parts.0.devices",
+    ):
+        assert part in text
+    weights = seen.page.locator("#one tbody tr")
+    assert weights.count() == 12
+    assert weights.first.inner_text().split() == ["1", "1", "w0", "1", "0.0000", "0.1000", "0.1000"]
+    seen.draw_run = seen.page.locator("#one .plot").scroll_into_view_if_needed()
+    seen.page.wait_for_selector("#one .main-svg")
+    assert one.name in seen.page.title()
+
+
+@pytest.mark.parametrize("address", ["#run=none", "#run=%zz", "#run="])
+def test_an_address_of_no_run_says_so(visit, small, address):
+    seen = visit(small, address)
+    assert seen.page.inner_text("h1:visible") == "There is no such run"
+
+
+def test_a_run_without_a_result_shows_why(visit, small):
+    seen = visit(small)
+    seen.page.locator("#overview table a").click()
+    text = seen.page.inner_text("#one")
+    assert "out of memory: it was too large" in text and "it has no curve" in text
+
+
+def test_the_command_is_copied(visit, small):
+    one = run("linear", "listops")
+    seen = visit(small, f"#run={one.name}", permissions=["clipboard-read", "clipboard-write"])
+    seen.page.get_by_role("button", name="Copy the command").click()
+    seen.page.get_by_text("Copied.").wait_for()
+    assert seen.page.evaluate("navigator.clipboard.readText()") == one.record.command
+
+
+def test_hostile_names_do_nothing_and_are_read_as_they_are(visit, tmp_path):
+    one = run(HOSTILE, name=f"{HOSTILE}#=%", command=HOSTILE)
+    lost = failed(HOSTILE, reason=HOSTILE)
+    write_page(tmp_path / "index.html", page([one, lost], [HOSTILE], [table()], [HOSTILE]))
+    seen = visit(tmp_path / "index.html")
+    seen.draw()
+    assert seen.page.locator("img, main b").count() == 0
+    assert seen.page.locator(".plot .textpoint").first.text_content() == HOSTILE
+    mark = seen.page.locator(".plot .points path").last
+    mark.hover(force=True)
+    seen.page.wait_for_selector(".hoverlayer .hovertext")
+    assert HOSTILE in seen.page.locator(".hoverlayer .hovertext").first.text_content()
+    seen.page.locator("#runs tbody a").first.click()
+    assert seen.page.inner_text("h1:visible").startswith(HOSTILE)
+    assert seen.page.inner_text("#one code") == HOSTILE
+
+
+@pytest.mark.parametrize("address", ["", "#run"])
+def test_a_narrow_screen_has_no_sideways_scroll_of_the_page(visit, small, address):
+    if address:
+        address = f"#run={run('linear+gfsa', 'text', 1).name.replace('+', '%2B')}"
+    seen = visit(small, address, viewport={"width": 360, "height": 740})
+    for plot in seen.page.locator(".plot:visible").all():
+        plot.scroll_into_view_if_needed()
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 360
+    if not address:
+        box = seen.page.locator("#runs .scroll")
+        assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
+        links = seen.page.locator("nav a")
+        assert all(link.bounding_box()["height"] >= 24 for link in links.all())
+
+
+def test_print_shows_every_figure_and_no_controls(visit, small):
+    seen = visit(small)
+    seen.page.emulate_media(media="print")
+    seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert seen.page.locator("#figures .plot .main-svg").count() >= 4
+    assert not seen.page.locator("nav").is_visible()
+    assert not seen.page.locator(".filters").first.is_visible()
+
+
+def test_two_thousand_runs_open_in_seconds_and_take_a_few_thousand_bytes_each(visit, tmp_path):
+    many = runs(seeds=range(17))
+    write_page(tmp_path / "index.html", page(many))
+    size = (tmp_path / "index.html").stat().st_size
+    assert len(many) > 2000 and size < 5_500_000 + 5_000 * len(many)
+    seen = visit(tmp_path / "index.html")
+    seen.page.locator("#runs tbody a").first.wait_for(timeout=15_000)
+    assert seen.page.locator("#runs tbody tr").count() == 50
+    seen.page.locator("#runs input").fill("nystrom+gfsa seed 16")
+    assert len(seen.column("#runs", 1)) == 5
+    seen.page.locator("#runs input").fill("")
+    seen.page.locator("#runs th button", has_text="test accuracy").click()
+    found = [float(text) for text in seen.column("#runs", 4)]
+    assert found == sorted(found)
+    for _ in range(2):
+        seen.page.get_by_role("button", name="Next").click()
+    assert "page 3 of 41" in seen.page.inner_text("#runs .pager")
