@@ -97,13 +97,22 @@ def thinned(curve: Curve) -> dict[str, list[list[float]]]:
     Training is logged of single batches: its points are means over equal windows. Validations are
     left out evenly, but for the first, the last and the most accurate.
     """
-    train = [(p.step, p.train_loss, p.train_accuracy) for p in curve.points if _trained(p)]
+    train = np.array(
+        [(p.step, p.train_loss, p.train_accuracy) for p in curve.points if _trained(p)]
+    )
     val = [(p.step, p.val_loss, p.val_accuracy) for p in curve.points if _validated(p)]
-    windows = np.array_split(np.array(train), min(POINTS, len(train))) if train else []
     return {
-        "train": _columns([[int(w[-1, 0]), *w[:, 1:].mean(0).tolist()] for w in windows]),
+        "train": _columns(_windows(train)) if len(train) else [],
         "val": _columns([val[i] for i in _kept([accuracy for _, _, accuracy in val])]),
     }
+
+
+def _windows(rows: np.ndarray) -> list[tuple[float, ...]]:
+    """The last step of each window, and means of what was logged in it."""
+    edges = np.linspace(0, len(rows), min(POINTS, len(rows)) + 1).round().astype(int)
+    means = np.add.reduceat(rows[:, 1:], edges[:-1]) / np.diff(edges)[:, None]
+    steps = rows[edges[1:] - 1, 0].astype(int)
+    return list(zip(steps.tolist(), *means.T.tolist(), strict=True))
 
 
 def _trained(point: Point) -> bool:

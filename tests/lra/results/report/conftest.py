@@ -59,18 +59,31 @@ class Visit:
         self.requests.append(route.request.url)
         return route.abort()
 
-    def column(self, section, n, rows=None):
-        texts = self.page.locator(f"{section} tbody tr > :nth-child({n})").all_inner_texts()
-        return texts[:rows]
+    def go(self, address):
+        """To another address of the same page, which is not loaded again."""
+        self.page.evaluate("(address) => { location.hash = address; }", address)
+        shown = "#one" if address.startswith("#run=") else "#all"
+        self.page.wait_for_selector(shown, state="visible")
+
+    def column(self, section, n):
+        return self.page.locator(f"{section} tbody tr > :nth-child({n})").all_inner_texts()
 
     def draw(self, n=0):
         """Scrolls to a figure, which draws it."""
         self.page.locator(".plot").nth(n).scroll_into_view_if_needed()
-        self.page.wait_for_selector(f":nth-match(.plot, {n + 1}) .main-svg")
+        self.page.locator(".plot").nth(n).locator(".main-svg").first.wait_for()
+
+    def label_at(self, mark):
+        """What the figure says of a mark that is pointed at."""
+        mark.hover(force=True)
+        label = self.page.locator(".hoverlayer .hovertext").first
+        label.wait_for()
+        return label.text_content()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser):
+    """Opens a page; at the end of all none has asked for anything or complained."""
     opened = []
 
     def open_page(path, address="", **options):
@@ -93,3 +106,21 @@ def small(tmp_path_factory):
     tables, sheets = [made_up.table()], [made_up.sheet()]
     write_page(path, page(runs, damaged, tables, ["ours differs"], sheets))
     return path
+
+
+@pytest.fixture(scope="module")
+def opened(visit, small):
+    """The small page, opened once: it takes a second or two."""
+    return visit(small, permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture
+def seen(opened):
+    """The small page at its beginning, with all rows. How its tables are sorted may be left."""
+    opened.go("")
+    opened.page.evaluate("document.activeElement.blur()")
+    for form in opened.page.locator("form").all():
+        form.locator("input").fill("")
+        for select in form.locator("select").all():
+            select.select_option("")
+    return opened

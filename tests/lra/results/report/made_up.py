@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 from lra.measure.sheet import OK, Limits, Pass, Row, Settings, Sheet
 from lra.measure.timing import Timing
@@ -78,6 +79,15 @@ def runs(attentions=ATTENTIONS, tasks=TASKS, seeds=range(3), **changes):
     """Each attention with and without gfsa."""
     names = [name + filters for name in attentions for filters in ("", "+gfsa")]
     return [run(*what, **changes) for what in itertools.product(names, tasks, seeds)]
+
+
+def many(seeds=17):
+    """Two thousand runs, of which those of one attention differ by their seeds alone."""
+    return [
+        replace(one, name=f"{one.name}-{seed}", record=replace(one.record, seed=seed))
+        for one in runs(seeds=[0])
+        for seed in range(seeds)
+    ]
 
 
 def sheet(attentions=("softmax", "linear"), lengths=(512, 1024, 2048, 4096)):

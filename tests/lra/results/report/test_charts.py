@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -87,7 +88,7 @@ def test_tasks_have_a_column_each_in_which_attentions_do_not_cover_each_other():
     (chart,) = task_charts(one.record for one in TWO)
     figure = task_figure(chart)
     x = sorted(value for trace in figure.traces for value in trace["x"])
-    assert len(x) == 8 and min(b - a for a, b in zip(x, x[1:], strict=False)) > 0.19
+    assert len(x) == 8 and min(b - a for a, b in itertools.pairwise(x)) > 0.19
     assert [round(value) for value in x] == [0] * 4 + [1] * 4
 
 
