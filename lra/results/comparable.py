@@ -1,8 +1,10 @@
 """Which records may stand beside which: in accuracy, and in time and memory."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
+from lra.protocols import Protocol
 from lra.results.record import Failure, Record
 from lra.system.files import fingerprint
 
@@ -32,8 +34,14 @@ def column(record: Recorded) -> tuple:
         record.task,
         record.data.source,
         record.data.fingerprint,
-        fingerprint(record.protocol.settings),
+        settings_fingerprint(record.protocol),
     )
+
+
+@lru_cache(maxsize=1024)
+def settings_fingerprint(protocol: Protocol) -> str:
+    """Of all that decides a result; records by the thousand have few different ones."""
+    return fingerprint(protocol.settings)
 
 
 def machine(record: Recorded) -> tuple:
@@ -62,7 +70,7 @@ def once(records: Iterable[Recorded]) -> list[Recorded]:
 
 
 def _rank(record: Recorded) -> tuple:
-    return isinstance(record, Record), record.finished, record.command
+    return isinstance(record, Record), record.finished, record.command, str(machine(record))
 
 
 def _place(record: Recorded) -> tuple:
