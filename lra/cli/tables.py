@@ -43,10 +43,13 @@ def print_tables(options: argparse.Namespace) -> int:
             reasons.insert(0, "nothing on record may stand beside published figures")
     elif not tables:
         raise UsageError(f"nothing on record for {' or '.join(options.kinds)}")
-    text = render(tables, options.format) if tables else ""
+    if not tables:
+        print("\n".join(reasons))
+        return 0
+    text = render(tables, options.format)
     if options.out is None:
         print(text, end="")
-    elif text:
+    else:
         with whole(options.out) as file:
             file.write(text.encode())
     for reason in reasons:

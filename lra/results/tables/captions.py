@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lra.protocols import Protocol
-from lra.results.comparable import Recorded, machine, training_changes
+from lra.results.comparable import Recorded, machine, settings_fingerprint, training_changes
 from lra.results.record import Failure, Record
 from lra.results.statistics import binomial_error
 from lra.results.summary import Group
-from lra.system.files import fingerprint
 
 # The tasks of LRA in the order of its table; others follow.
 TITLES = {
@@ -25,6 +24,11 @@ TITLES = {
 
 def title(task: str) -> str:
     return TITLES.get(task, task)
+
+
+def place(task: str) -> tuple[int, str]:
+    """In the order of LRA's table."""
+    return (list(TITLES).index(task) if task in TITLES else len(TITLES)), task
 
 
 def spelled(changes: Mapping[str, Any]) -> str:
@@ -65,12 +69,10 @@ def in_order(groups: Iterable[Group]) -> list[tuple[str, Group]]:
     by_task: dict[str, list[Group]] = {}
     for group in groups:
         by_task.setdefault(group.task, []).append(group)
-    names = [*TITLES, *sorted(by_task.keys() - TITLES.keys())]
     return [
         pair
-        for name in names
-        if name in by_task
-        for pair in sorted(_labelled(name, by_task[name]), key=lambda pair: pair[0])
+        for task in sorted(by_task, key=place)
+        for pair in sorted(_labelled(task, by_task[task]), key=lambda pair: pair[0])
     ]
 
 
@@ -88,7 +90,7 @@ def _labelled(task: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:
 
 def _detail(group: Group, more: tuple[str, ...]) -> str:
     first = group.first
-    prints = {"data": first.data.fingerprint, "settings": fingerprint(first.protocol.settings)}
+    prints = {"data": first.data.fingerprint, "settings": settings_fingerprint(first.protocol)}
     changed = spelled(task_changes(first))
     return ", ".join(
         [first.data.source, *([changed] if changed else []), *(prints[key][:8] for key in more)]
@@ -172,5 +174,7 @@ def settings_line(record: Recorded) -> str:
     return f"{record.precision} on {record.accelerator}{parts}"
 
 
-def table_title(what: str, record: Recorded) -> str:
-    return f"{what}: {protocol_of(record.protocol, training_changes(record))}"
+def table_title(what: str, record: Recorded, task: bool = False) -> str:
+    """task: whether all of the table shares the task's settings too."""
+    changes = record.modified if task else training_changes(record)
+    return f"{what}: {protocol_of(record.protocol, changes)}"

@@ -27,7 +27,7 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    return minus(f"{value:+.{digits}f}")
+    return minus(f"{round(value, digits) + 0.0:+.{digits}f}")  # no −0.0
 
 
 def minus(text: str) -> str:

@@ -13,7 +13,9 @@ from lra.results.tables.captions import (
     footer,
     group_numbers,
     heading,
+    place,
     settings_line,
+    table_title,
     title,
 )
 from lra.results.tables.cells import (
@@ -39,7 +41,7 @@ def cost_tables(costs: Iterable[Group], command: str | None = None) -> list[Tabl
     """One for each group, as `cost_groups` makes them; those without any result have none."""
     return [
         _table(group, command)
-        for group in costs
+        for group in sorted(costs, key=lambda group: place(group.task))
         if any(summary.runs for summary in group.attentions.values())
     ]
 
@@ -57,11 +59,15 @@ def _table(group: Group, command: str | None) -> Table:
     rows = [_row(summary, methods) for summary in group.attentions.values()]
     smaller = [2, 3, 5, *range(6, 6 + len(methods))]
     rows = with_best(with_best(rows, smaller, min), [4], max)
-    first = group.first
+    first, shared = group.first, group_numbers(group)
     return Table(
         kind="cost",
-        title=f"Cost of training: {title(group.task)}, N = {first.protocol.task.max_len:,}, batch "
-        f"{batch_of(first.protocol, first.micro_batch)}",
+        title=table_title(
+            f"Cost of training, {title(group.task)}, N = {first.protocol.task.max_len:,}, batch "
+            f"{batch_of(first.protocol, first.micro_batch)}",
+            first,
+            task=True,
+        ),
         columns=(
             *("attention", "n", "step ms", "forward ms", "examples/s", "s/1,000 steps"),
             *memories,
@@ -76,7 +82,7 @@ def _table(group: Group, command: str | None) -> Table:
         ),
         footer=footer(group.records, command),
         notes=notes_of(rows),
-        numbers=tuple(_numbers(group, summary) for summary in group.attentions.values()),
+        numbers=tuple(_numbers(group.task, one) | shared for one in group.attentions.values()),
     )
 
 
@@ -132,10 +138,10 @@ def _medians(summary: Summary, methods: Iterable[str]) -> dict[str, float | None
     return {key: statistics.median(values) if values else None for key, values in figures.items()}
 
 
-def _numbers(group: Group, summary: Summary) -> dict[str, object]:
+def _numbers(task: str, summary: Summary) -> dict[str, object]:
     runs: list[Record] = list(summary.runs.values())
     numbers = {
-        "task": group.task,
+        "task": task,
         "attention": summary.attention,
         "n": len(runs),
         "failed": failed(summary.failures) or None,
@@ -150,4 +156,4 @@ def _numbers(group: Group, summary: Summary) -> dict[str, object]:
                 numbers[f"{what} {part.replace('_', ' ')}"] = statistics.median(values)
         methods = dict.fromkeys(method for run in runs for method in run.measurement.memory)
         numbers |= _medians(summary, methods)
-    return numbers | group_numbers(group)
+    return numbers

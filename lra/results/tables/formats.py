@@ -120,7 +120,8 @@ def csv(tables: Sequence[Table]) -> str:
             f"CSV is one kind of table a file: ask for one of {', '.join(kinds)}, as in "
             f"`table {kinds[0]} --format csv`"
         )
-    return pd.DataFrame([row for table in tables for row in table.numbers]).to_csv(index=False)
+    rows = [row for table in tables for row in table.numbers]
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False)  # whole numbers stay whole
 
 
 RENDERERS: dict[str, Callable[[Table], str]] = {"github": github, "latex": latex, "html": web}

@@ -42,7 +42,7 @@ def _table(
     columns: Sequence[tuple[str, Group]], costs: dict[Where, list[Group]], command: str | None
 ) -> Table:
     found = [
-        (label, group, name, cost)
+        (label, group, name, group.difference(name), cost)
         for label, group in columns
         for name in group.attentions
         if group.base_of(name)
@@ -53,17 +53,19 @@ def _table(
         (
             Cell(label, label),
             Cell(name, name),
-            *_difference(group.difference(name)),
+            *_difference(paired),
             *_costs(name, cost, group),
             *([_machine(cost)] if several else []),
         )
-        for label, group, name, cost in found
+        for label, group, name, paired, cost in found
     ]
     records = [
         record
-        for _, group, name, _ in found
-        for part in (group.attentions[name], group.base_of(name))
-        for record in (*part.runs.values(), *part.failures)
+        for _, group, name, _, cost in found
+        for part in (group, cost)
+        if part is not None
+        for summary in (part.attentions[name], part.base_of(name))
+        for record in (*summary.runs.values(), *summary.failures)
     ]
     first = found[0][1].first
     return Table(
@@ -87,7 +89,7 @@ def _table(
         ),
         footer=footer(records, command),
         notes=notes_of(rows),
-        numbers=tuple(_numbers(*part) for part in found),
+        numbers=tuple(_numbers(*part[1:]) for part in found),
     )
 
 
@@ -152,8 +154,8 @@ def _machine(cost: Group | None) -> Cell:
     return Cell(machine_line(cost.first), machine_line(cost.first))
 
 
-def _numbers(label: str, group: Group, name: str, cost: Group | None) -> dict[str, object]:
-    paired, (time, memory) = group.difference(name), _ratios(name, cost)
+def _numbers(group: Group, name: str, paired: Paired, cost: Group | None) -> dict[str, object]:
+    time, memory = _ratios(name, cost)
     more, over = _parameters(name, group)
     low, high = paired.interval or (None, None)
     return {

@@ -82,10 +82,8 @@ def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
         return Agreeing(reason=f"{', '.join(sorted(left))} left protocol {protocol}")
     same = [row for row in rows if _settings(row) == task_changes(first)]
     if not same:
-        theirs = " or ".join(sorted({f"--set {row.settings}" for row in rows if row.settings}))
-        return Agreeing(
-            reason=f"other settings of the data; theirs: {theirs or 'those of the protocol'}"
-        )
+        theirs = sorted({f"`--set {row.settings}`" if row.settings else "none" for row in rows})
+        return Agreeing(reason=f"other settings of the data; theirs: {' or '.join(theirs)}")
     found = Agreeing()
     for name, summary in group.attentions.items():
         matching = [row for row in same if row.spec == _mathematics(name)]
@@ -140,8 +138,7 @@ def _table(columns: Sequence[tuple[str, Group, Agreeing]], command: str | None) 
     rows = [_row(*pair) for pair in pairs]
     departures: dict[str, list[str]] = {}
     for label, group, _ in columns:
-        for text in remaining(group.first):
-            departures.setdefault(text, []).append(label)
+        departures.setdefault("; ".join(remaining(group.first)), []).append(label)
     records = [run for _, _, summary, _ in pairs for run in summary.runs.values()]
     first = columns[0][1].first
     return Table(
@@ -155,7 +152,7 @@ def _table(columns: Sequence[tuple[str, Group, Agreeing]], command: str | None) 
             "over √n where it is known, else the binomial one of the test split, which leaves out "
             "what seeds do. A dash where that is zero.",
             *(
-                f"Still unlike the source in {', '.join(labels)}: {text}."
+                f"{', '.join(labels)}, still unlike the source: {text or 'nothing'}."
                 for text, labels in departures.items()
             ),
             f"{settings_line(first)}.",
