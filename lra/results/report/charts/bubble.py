@@ -186,7 +186,8 @@ def _summary(chart: BubbleChart) -> str:
     better = sum(end.accuracy > base.accuracy for base, end in pairs)
     times = statistics.median(end.step_ms / base.step_ms for base, end in pairs)
     memory = statistics.median(end.memory / base.memory for base, end in pairs)
+    lead = "1 arrow leads" if len(pairs) == 1 else f"{len(pairs)} arrows lead"
     return (
-        f"{text} {len(pairs)} arrows lead from an attention to itself with a filter: {better} of "
-        f"them up, at × {times:.2f} the time and × {memory:.2f} the memory (medians)."
+        f"{text} {lead} from an attention to itself with a filter: {better} of {len(pairs)} up, at "
+        f"× {times:.2f} the time and × {memory:.2f} the memory (medians)."
     )

@@ -43,10 +43,13 @@ def axis(title: str, **options: Any) -> dict[str, Any]:
 def logarithmic(
     title: str, values: Iterable[float], shown: Sequence[float] | None = None, **options: Any
 ) -> dict[str, Any]:
-    """With ticks at `shown`, or at 1, 2 and 5 times powers of ten (these alone over many)."""
+    """With ticks at `shown`, or at powers of ten, with as many of their multiples
+    as leave room."""
     values = list(values)
     low, high = (math.floor(math.log10(end(values))) for end in (min, max))
     digits = (1, 2, 5) if high - low < 3 else (1,)
+    if max(values) < 6 * min(values):
+        digits = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     ticks = [digit * 10.0**power for power in range(low - 1, high + 2) for digit in digits]
     ticks = list(shown or ticks)
     text = [number(tick) for tick in ticks]

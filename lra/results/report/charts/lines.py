@@ -24,6 +24,10 @@ from lra.results.report.embed import rounded
 
 GROWTH, CURVES = "Time and memory against N", "Learning curves"
 POINTS = 50  # of a learning curve
+NOTES = (
+    "Bars: from the 20th to the 80th percentile. Legend: the fitted exponent of N, and its range "
+    "between neighbouring lengths.",
+)
 
 
 def growth_figures(chart: GrowthChart) -> list[Chart]:
@@ -45,7 +49,7 @@ def _growth(
         GROWTH,
         f"{what}: {chart.caption.title}",
         " ".join(filter(None, (_steepest(what, lines), *map(_ended, lines)))),
-        (*chart.caption.notes, chart.caption.footer),
+        (*NOTES, *_without(chart), chart.caption.footer),
         [_line(line, unit, scale, looks[line.attention]) for line in lines],
         layout(
             logarithmic("N, tokens", lengths, lengths),
@@ -67,6 +71,10 @@ def _growth(
             ),
         ),
     )
+
+
+def _without(chart: GrowthChart) -> list[str]:
+    return [f"Without a figure: {', '.join(chart.missing)}."] if chart.missing else []
 
 
 def _line(line: Line, unit: str, scale: float, look: Look) -> dict[str, Any]:

@@ -3,7 +3,6 @@ import math
 
 import pytest
 
-from lra.measure.growth import Growth
 from lra.results.figures.bubble import bubble_charts
 from lra.results.figures.curves import curve_charts
 from lra.results.figures.growth import growth_charts
@@ -68,7 +67,6 @@ def test_growth_has_a_line_an_attention_and_names_what_ended():
     assert linear["error_y"]["array"] == [1, 2, 4, 8]
     assert "softmax: out of memory at N = 4,096." in time.summary
     assert memory.traces[0]["y"] == [10, 20, 40, 80]
-    assert isinstance(growth_charts([sheet()])[0].time[0].growth, Growth)
 
 
 def test_learning_curves_are_means_over_seeds_with_their_ends():
