@@ -21,6 +21,7 @@ COMMANDS = {
     "measure": (parsers.measure_parser, "running", "measure_variants"),
     "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
     "table": (parsers.table_parser, "commands", "print_table"),
+    "figure": (parsers.figure_parser, "figures", "draw_figures"),
 }
 
 

@@ -28,6 +28,7 @@ commands (each has its own --help):
   run_lra.py measure    time and memory of variants, without training
   run_lra.py evaluate   a finished run's checkpoint, evaluated again
   run_lra.py table      tables from the runs on record
+  run_lra.py figure     figures from what is on record: bubble, growth, curves, tasks
 """
 
 

@@ -10,9 +10,9 @@ from lra.results.figures.captions import Caption, file_name, machine_of, short
 from lra.results.summary import HEADLINE_MEMORY
 
 PASS = {
-    "operator": "forward and backward pass of the attention operator",
-    "layer": "forward and backward pass of a self-attention layer",
-    "step": "training step of the model",
+    "operator": "Forward and backward pass of the attention operator",
+    "layer": "Forward and backward pass of a self-attention layer",
+    "step": "Training step of the model",
 }
 
 
@@ -40,11 +40,13 @@ class Line:
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """Measurements of one machine with the same settings. time: ms; memory: bytes, where low and
+    """Measurements of one machine with the same settings. timed: what was, in
+    words. time: ms; memory: bytes, where low and
     high are the values. missing: what has no figure but lies
     at no line's end, in words."""
 
     caption: Caption
+    timed: str
     time: tuple[Line, ...]
     memory: tuple[Line, ...]
     missing: tuple[str, ...]
@@ -79,8 +81,9 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
         ),
         f"{PASS[settings.level]}{task}: {sizes}, {settings.dtype}{compiled}",
         (
-            "Lines: medians, with the band from the 20th to the 80th percentile. Brackets: fitted "
-            "exponents of N, and their range between neighbouring lengths.",
+            "Lines: medians, with the band from the 20th to the 80th percentile. Legend: the "
+            "exponents of N fitted to time and to memory, in brackets their range between "
+            "neighbouring lengths. Dots: N and N².",
             *([f"Without a figure: {', '.join(missing)}."] if missing else []),
         ),
         f"{machine_of(environment)}; commit {', '.join(commits)}.",
@@ -89,6 +92,7 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
     memory = (_line(n, found, _bytes(found, method)) for n, found in by_attention.items())
     return GrowthChart(
         caption,
+        "training step" if settings.level == "step" else "forward and backward",
         tuple(line for line in time if line.N),
         tuple(line for line in memory if line.N),
         missing,
