@@ -65,8 +65,8 @@ class Cost:
     closed: those of a polynomial of an order, where that is not one application an order.
     """
 
-    making: Products
-    applying: Products
+    making: Products = ()
+    applying: Products = ()
     closed: Callable[[int], Products] | None = None
 
     def made_by(self, *products: Product) -> "Cost":

@@ -76,7 +76,7 @@ class SDPA(Attention):
         """Fused kernels compute the scores anew in the backward pass, a fifth product."""
         B, H, N, D = inputs.shape
         backward = 4 if self._chosen(inputs) == SDPBackend.MATH else 5
-        return Cost((), (Product(N, D, N, B * H, forward=2, backward=backward),))
+        return Cost(applying=(Product(N, D, N, B * H, forward=2, backward=backward),))
 
     def _chosen(self, inputs: Inputs) -> SDPBackend:
         """The kernel that runs, by torch's own choice where that is left to it."""

@@ -20,7 +20,7 @@ class DenseOperator(AttentionOperator):
     @staticmethod
     def cost(inputs: Inputs) -> Cost:
         B, H, N, D = inputs.shape
-        return Cost((), (Product(N, N, D, B * H),))
+        return Cost(applying=(Product(N, N, D, B * H),))
 
     def _apply(self, v: Tensor) -> Tensor:
         return self.matrix @ v

@@ -53,7 +53,7 @@ class FactoredOperator(AttentionOperator):
             gram, powers = cls._compressing(B * H, N, R, R), Product(R, R, D, B * H * (order - 1))
             return (*applying, *gram, powers)
 
-        return Cost((), applying, closed)
+        return Cost(applying=applying, closed=closed)
 
     def _polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
         order, R, D = len(coefficients) - 1, self.left.shape[-1], v.shape[-1]
