@@ -10,14 +10,15 @@ from lra.measure.job import Job
 from lra.measure.sheet import Settings
 from lra.measure.variant import Steps, steps_of
 from lra.protocols import Protocol
+from lra.training.loss import auxiliary_losses
 
 
 def subject(job: Job, N: int, *, compile: bool) -> Steps:
     """The passes of a job's variant at length N, the same weights and inputs whenever it is made.
 
     Operator and layer: q, k, v or x of a standard normal distribution, whose gradients are wanted,
-    too; nothing padded and no mask; in eval, where no attention adds to the loss. Step: as a run is
-    measured.
+    too; nothing padded and no mask; the training pass is that of a loss to which an attention adds
+    its term. Step: as a run is measured.
     """
     settings = job.settings
     if settings.level == "step":
@@ -32,7 +33,7 @@ def subject(job: Job, N: int, *, compile: bool) -> Steps:
             compile=compile,
         )
     torch.manual_seed(0)
-    module = module_of(job.spec, settings, job.protocol, N).to(job.device, job.dtype).eval()
+    module = module_of(job.spec, settings, job.protocol, N).to(job.device, job.dtype)
     B, H, D = settings.batch, settings.heads, settings.head_dim
     shapes = [(B, N, H * D)] if settings.level == "layer" else [(B, H, N, D)] * 3
     if settings.level == "operator" and module.needs_input:
@@ -43,15 +44,20 @@ def subject(job: Job, N: int, *, compile: bool) -> Steps:
     call = torch.compile(apply, dynamic=False) if compile else apply
     leaves = [*inputs, *module.parameters()]
 
-    def training() -> None:
+    def clear(training: bool = True) -> None:
+        module.train(training)
         for leaf in leaves:
             leaf.grad = None
-        call(*inputs).backward(upstream)
+
+    def training() -> None:
+        clear()
+        y = call(*inputs)
+        terms = auxiliary_losses(module)
+        torch.autograd.backward([y, *terms], [upstream, *map(torch.ones_like, terms)])
 
     @torch.no_grad()
     def forward() -> None:
-        for leaf in leaves:
-            leaf.grad = None
+        clear(training=False)
         call(*inputs)
 
     return Steps(module, training, forward)
