@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lra.failures import Killed, OutOfMemory, RunFailure
+from lra.failures import OutOfMemory, RunFailure
 from lra.measure.dialogue import Ended, Worker
 from lra.measure.job import Count, Job, Machine, Reply, Request, Work
 from lra.measure.sheet import OK, TIME_LIMIT, Pass, Row
@@ -69,7 +69,10 @@ class Variant:
 
     def time(self, N: int) -> None:
         """One more turn, where another fits into the time limit or is still needed."""
-        if len(self.training.get(N, [])) >= LEAST and self.spent[N] + self.turn[N] > self.time_limit:
+        if (
+            len(self.training.get(N, [])) >= LEAST
+            and self.spent[N] + self.turn[N] > self.time_limit
+        ):
             return
         before = self.spent.get(N, 0.0)
         reply = self._ask("time", N)
@@ -193,7 +196,6 @@ def machine_of(job: Job) -> Machine:
     if reply.machine is None:
         raise RunFailure(f"the machine's limits: {reply.reason}")
     return reply.machine
-
 
 
 def _pass(samples: list[float], work: Work) -> Pass:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lra.failures import Killed, OutOfMemory
 from lra.measure.job import Job, Reply, Request
-from lra.measure.sheet import OK, TIME_LIMIT
+from lra.measure.sheet import TIME_LIMIT
 from lra.system import children
 from lra.system.files import write_json
 from lra.typed import load

@@ -18,7 +18,6 @@ def machine_limits(device: torch.device, dtype: torch.dtype) -> Limits:
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     copy = time_step(lambda: target.copy_(source), device, BUDGET)
-    del source, target
     side = SIDE[device.type]
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     product = time_step(lambda: a @ b, device, BUDGET)

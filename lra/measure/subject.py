@@ -71,9 +71,7 @@ def module_of(spec: Spec, settings: Settings, protocol: Protocol | None, N: int)
     if protocol is None:
         return build_layer(spec, dim=H * D, heads=H, max_len=N)
     model = protocol.model
-    return build_layer(
-        spec, dim=model.dim, heads=H, max_len=N, bias=model.bias, inner=model.inner
-    )
+    return build_layer(spec, dim=model.dim, heads=H, max_len=N, bias=model.bias, inner=model.inner)
 
 
 def applied(
