@@ -59,7 +59,7 @@ def legend_text(time: Line, memory: Line | None) -> str:
 
 
 def _exponent(growth: Growth) -> str:
-    return f"{growth.exponent:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+    return f"{growth.exponent:.2f} [{growth.smallest:.2f}, {growth.largest:.2f}]"
 
 
 def ends_note(lines: Sequence[Line]) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROW, STEP = 1.5 * SIZE, 0.9 * SIZE  # points: of an attention, and of each filter on it
 BELOW, GAP = 0.36, 0.16  # inches: for tick labels, between panels
+LEAST = 0.75  # inches, of a panel; with very long names the page is wider
 
 
 def draw_tasks(chart: TaskChart, looks: Looks) -> Figure:
@@ -34,8 +35,10 @@ def draw_tasks(chart: TaskChart, looks: Looks) -> Figure:
         attentions = {point.attention for point in chart.points}
         places, names, height = rows_of(attentions)
         left = max(map(width_of, names)) * POINT + 0.12
-        across = TEXT if len(chart.columns) > 2 or left > COLUMN / 2 else COLUMN
-        each = (across - left - MARGIN) / len(chart.columns) - GAP
+        panels = len(chart.columns)
+        across = TEXT if panels > 2 or left > COLUMN / 2 else COLUMN
+        across = max(across, left + MARGIN + panels * (LEAST + GAP))
+        each = (across - left - MARGIN) / panels - GAP
         titles = [_title(column, each) for column in chart.columns]
         head = max(map(len, titles)) * LINE + MARGIN
         room = head + height * POINT + BELOW

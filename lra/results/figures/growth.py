@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lra.measure.growth import Growth, fit
+from lra.measure.growth import Growth, growth
 from lra.measure.sheet import OK, Row, Sheet
 from lra.results.comparable import machine
 from lra.results.figures.captions import Caption, file_name, machine_of, short
@@ -116,7 +116,8 @@ def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
     N, values, low, high = zip(*points, strict=True) if points else ((),) * 4
     failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
     ended = Ended(failed[0].N, failed[0].status) if failed else None
-    return Line(attention, N, values, low, high, fit(N, values), ended)
+    costs = dict(zip(N, values, strict=True))
+    return Line(attention, N, values, low, high, growth(costs), ended)
 
 
 def _missing(by_attention: dict[str, list[Row]]) -> Iterable[str]:
