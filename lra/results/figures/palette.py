@@ -57,9 +57,9 @@ class Looks:
 
     One of the zoo looks the same in every report. Whatever else is in `specs` is distinct from it
     and from each other: an attention with options has the colour of the one without, while that
-    has markers left; filters share their base's colour and marker and have their own dashes. Colour and
-    marker together are distinct for up to len(COLORS)·len(MARKERS) attentions, markers alone for
-    the first len(MARKERS).
+    has markers left; filters share their base's colour and marker and have their own dashes.
+    Colour and marker together are distinct for up to len(COLORS)·len(MARKERS) attentions, markers
+    alone for the first len(MARKERS).
     """
 
     def __init__(self, specs: Iterable[str]) -> None:

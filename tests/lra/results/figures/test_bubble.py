@@ -5,7 +5,8 @@ import random
 import pytest
 
 from lra.results.figures.bubble import Level, bubble_charts
-from lra.results.figures.draw_bubble import draw_bubbles, round_sizes
+from lra.results.figures.bubble_legend import round_sizes
+from lra.results.figures.draw_bubble import draw_bubbles
 from lra.results.figures.palette import Looks
 from tests.lra.test_results import ENVIRONMENT, RUNS, failure, record
 
