@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, zero_pads
 
 Growth = Literal["N", "N log N", "N√N", "N²"]
@@ -116,6 +117,11 @@ class Attention(nn.Module, ABC):
     def auxiliary_loss(self) -> Tensor | None:
         """What the last forward pass in training adds to the loss, a scalar; training adds the mean
         over the layers."""
+        return None
+
+    def cost(self, inputs: Inputs) -> Cost | None:
+        """The matrix products that make its operator and apply it, by its formula; None where it
+        states none."""
         return None
 
     @classmethod

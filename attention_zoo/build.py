@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, FilteredOperator
 from attention_zoo.options import spell
 from attention_zoo.registry import FILTERS, Layers
@@ -33,6 +34,14 @@ class FilteredAttention(nn.Module):
 
     def finish(self, y: Tensor) -> Tensor:
         return self.attention.finish(y)
+
+    def cost(self, inputs: Inputs) -> Cost | None:
+        """As of an attention: one application is that of all its filters."""
+        cost = self.attention.cost(inputs)
+        for graph_filter in self.filters:
+            products = None if cost is None else graph_filter.products(cost)
+            cost = None if products is None else Cost(cost.making, products)
+        return cost
 
     def forward(
         self,

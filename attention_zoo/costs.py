@@ -1,6 +1,7 @@
 """What a step costs, exactly: operations, the kernels that its attention ran, bytes."""
 
 import gc
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import (
     FlopCounterMode,
     sdpa_backward_flop_count,
@@ -81,29 +83,86 @@ def count_flops(step: Callable[[], object]) -> tuple[int, list[str]]:
     return counter.get_total_flops(), kernels or [name for name in forward if "bmm" in name]
 
 
-class _Written(TorchDispatchMode):
-    """Counts the elements of what operators return, but for views."""
+class _Operators(TorchDispatchMode):
+    """Calls `seen(operator, inputs, outputs)` for every operator that runs, but for views."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: Callable[[Any, list[Tensor], list[Tensor]], None]) -> None:
         super().__init__()
-        self.elements = 0
+        self.seen = seen
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        out = function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if function._can_decompose():  # inference mode leaves operators of operators whole
+            with self:
+                return function.decompose(*args, **kwargs)
+        out = function(*args, **kwargs)
         if not function.is_view:
-            parts = out if isinstance(out, (tuple, list)) else (out,)
-            self.elements += sum(part.numel() for part in parts if isinstance(part, Tensor))
+            self.seen(function, _tensors((args, kwargs)), _tensors(out))
         return out
+
+
+def _tensors(nested: object) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(nested) if isinstance(leaf, Tensor)]
 
 
 def count_operations(step: Callable[[], object]) -> int:
     """`count_flops`, and one operation for each element that any operator writes: what hashing,
     sorting and gathering do is no product."""
-    with _Written() as written:
+    written = 0
+
+    def seen(_: object, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        nonlocal written
+        written += sum(tensor.numel() for tensor in outputs)
+
+    with _Operators(seen):
         step()
-    return count_flops(step)[0] + written.elements
+    return count_flops(step)[0] + written
+
+
+MOVES_NOTHING = {
+    torch.ops.aten.detach_,
+    torch.ops.aten.empty,
+    torch.ops.aten.empty_like,
+    torch.ops.aten.empty_strided,
+    torch.ops.aten.new_empty,
+    torch.ops.aten.new_empty_strided,
+}
+
+
+def count_bytes(step: Callable[[], object]) -> int:
+    """Bytes that operators read and write as eager execution runs them: for each, those of the
+    tensors that it is given and of those that it returns, on any device.
+
+    A view moves nothing, nor does an allocation. An element counts once a tensor, however often an
+    expanded dimension or overlapping windows repeat it. A tensor given twice counts twice, one
+    that is changed in place as read and as written, and one of which rows are looked up as a whole.
+    What a fused kernel does between its inputs and its results is not seen, nor are caches.
+    """
+    moved = 0
+
+    def seen(operator: Any, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        nonlocal moved
+        if operator.overloadpacket in MOVES_NOTHING:
+            return
+        given = {tensor.untyped_storage()._cdata for tensor in inputs}
+        here = [tensor.untyped_storage()._cdata in given for tensor in outputs]
+        if operator._schema.is_mutable or not outputs or not all(here):
+            moved += sum(_bytes(tensor) for tensor in (*inputs, *outputs))
+
+    with _Operators(seen):
+        step()
+    return moved
+
+
+def _bytes(x: Tensor) -> int:
+    """Of the elements of its storage that it shows, each once."""
+    if not x.numel():
+        return 0
+    sides = [(size, stride) for size, stride in zip(x.shape, x.stride(), strict=True) if stride]
+    span = 1 + sum((size - 1) * stride for size, stride in sides)
+    return min(math.prod(size for size, _ in sides), span) * x.element_size()
 
 
 def cpu_allocator_peak(step: Callable[[], object]) -> int:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from attention_zoo.flops import Cost, Products
 from attention_zoo.operators import AttentionOperator
 
 
@@ -20,6 +21,10 @@ class Filter(nn.Module, ABC):
     @abstractmethod
     def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
         """f(Ā) v, of v's shape and dtype."""
+
+    def products(self, cost: Cost) -> Products | None:
+        """The matrix products of f(Ā) v for an Ā of that cost; None where it states none."""
+        return None
 
     @abstractmethod
     def reference(self, matrix: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from attention_zoo.build import build_attention
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, linear_product
 from attention_zoo.spec import Spec
 
 
@@ -56,6 +57,15 @@ class SelfAttention(nn.Module):
         )
         y = self.attention.finish(operator @ v)
         return self.out(rearrange(y, "b h n d -> b n (h d)"))
+
+    def cost(self, inputs: Inputs) -> Cost | None:
+        """That of its attention and of both projections."""
+        cost, rows = self.attention.cost(inputs), inputs.B * inputs.N
+        if cost is None:
+            return None
+        return cost.made_by(
+            linear_product(self.qkv, rows, inputs.input_grad), linear_product(self.out, rows)
+        )
 
 
 def _rows(qkv: nn.Linear, thirds: list[int]) -> nn.Linear:

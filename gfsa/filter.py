@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_zoo import AttentionOperator, Filter, UsageError, register_filter
+from attention_zoo.flops import Cost, Products
 
 LEARN_ALL = frozenset(("w0", "w1", "wK"))
 
@@ -60,6 +61,9 @@ class GraphFilter(Filter):
         if self.mode == "taylor":
             power = matrix + (self.K - 1) * (matrix @ matrix - matrix)
         return w0 * identity + w1 * matrix + wK * power
+
+    def products(self, cost: Cost) -> Products:
+        return cost.polynomial(len(self.coefficients()) - 1)
 
     def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
         return operator.polynomial(self.coefficients(), v)

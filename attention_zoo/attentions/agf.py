@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.operators import FactoredOperator, zero_pads
 from attention_zoo.parts.tokens import softmax_over_tokens
 from attention_zoo.precision import full_precision
@@ -83,6 +84,12 @@ class AGF(Attention):
         """Handed out once, so that no graph lives on after its step."""
         term, self._term = self._term, None
         return term
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        sigma = linear_product(self.W_Sigma, B * N, inputs.input_grad)
+        gaps = Product(D, N, D, 2 * B * H if self.training and self.gamma else 0)
+        return FactoredOperator.cost(inputs, R=D).made_by(sigma, gaps)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor) -> Tensor:
         per_query, per_key = q.exp(), k.exp()

@@ -5,9 +5,15 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, SumOperator
 from attention_zoo.parts.exact import softmax_matrix
-from attention_zoo.parts.patterns import full_rows, pattern_softmax
+from attention_zoo.parts.patterns import (
+    GlobalRowsOperator,
+    PatternOperator,
+    full_rows,
+    pattern_softmax,
+)
 from attention_zoo.parts.windows import Chosen, ChosenBlocks, Window, places
 from attention_zoo.registry import register_attention
 
@@ -85,6 +91,11 @@ class BigBird(Attention):
         i = i[:, None, None]
         local = pattern_softmax(q, k, keep, b, parts, rows=(i > 0) & (i != end))
         return SumOperator(local, full_rows(q, k, keep, index, there))
+
+    def cost(self, inputs: Inputs) -> Cost:
+        b, random = self.block, self.draws.shape[-1]
+        rows = GlobalRowsOperator.cost(inputs, G=2 * b)
+        return PatternOperator.cost(inputs, b, columns=(5 + random) * b) + rows
 
     def _random_blocks(
         self,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator
 from attention_zoo.operators.base import Coefficient, add_scaled, scale
 from attention_zoo.registry import register_attention
@@ -62,6 +63,9 @@ class Mean(Attention):
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> MeanOperator:
         return MeanOperator(q, keep)
 
+    def cost(self, inputs: Inputs) -> Cost:
+        return Cost()
+
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         B, H, N, _ = q.shape
         if keep is None:
@@ -91,6 +95,9 @@ class Identity(Attention):
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> IdentityOperator:
         return IdentityOperator(q, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return Cost()
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         B, H, N, _ = q.shape

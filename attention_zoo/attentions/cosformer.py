@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import FactoredOperator
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.parts.tokens import counts, ranks
@@ -42,6 +43,9 @@ class CosFormer(Attention):
             return torch.cat([x * place.cos().to(x.dtype), x * place.sin().to(x.dtype)], dim=-1)
 
         return feature_map_operator(q, k, keep, phi)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return FactoredOperator.cost(inputs, R=2 * self.head_dim)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         B, _, N, _ = q.shape

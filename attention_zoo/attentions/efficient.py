@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import FactoredOperator
 from attention_zoo.parts.tokens import softmax_over_tokens
 from attention_zoo.precision import full_precision
@@ -31,6 +32,9 @@ class Efficient(Attention):
         with full_precision(q, k) as (q, k):
             left, right = q.softmax(-1), softmax_over_tokens(k, keep).mT
         return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return FactoredOperator.cost(inputs, R=self.head_dim)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         per_query, per_key = q.exp(), k.exp()

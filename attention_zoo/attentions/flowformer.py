@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, row_stochastic_factors, zero_pads
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision, lowest
@@ -68,6 +69,11 @@ class Flowformer(Attention):
             left = left * incoming.sigmoid().mT
             right = right * (n * outgoing.softmax(-1))
         return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        flows = Product(1, D, N, 2 * B * H)
+        return FactoredOperator.cost(inputs, R=D).made_by(flows)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         real = torch.ones_like(q[:, 0, :, 0]) if keep is None else keep.to(q.dtype)  # (B, N)

@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import (
     AttentionOperator,
     ConvolutionOperator,
+    FactoredOperator,
     SumOperator,
     convolution_kernel,
     toeplitz,
@@ -71,6 +73,12 @@ class Focused(Attention):
         if self.kernel is None:
             return factored
         return SumOperator(factored, ConvolutionOperator(q, self.kernel, keep))
+
+    def cost(self, inputs: Inputs) -> Cost:
+        cost = FactoredOperator.cost(inputs, R=self.head_dim)
+        if self.kernel is None:
+            return cost
+        return cost + ConvolutionOperator.cost(inputs, K=self.kernel.shape[1])
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         scale = torch.log1p(self.s.to(q.dtype).exp())[:, None]

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, log_row_stochastic_factors
 from attention_zoo.parts.feature_maps import normalised_rows
 from attention_zoo.precision import full_precision
@@ -51,6 +52,10 @@ class Hedgehog(Attention):
             keys = _log_features(k, self.weight_k, self.bias_k)
             left, right = log_row_stochastic_factors(queries, keys, keep)
         return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        return FactoredOperator.cost(inputs, R=2 * D).made_by(Product(N, D, D, 2 * B * H))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         def phi(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import RowsOperator
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision, lowest
@@ -90,6 +91,11 @@ class Informer(Attention):
                 scores = scores.masked_fill(~keep[:, None, None], lowest(scores))
             rows = scores.softmax(-1)
         return RowsOperator(rows.to(dtype), index, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), u = inputs.shape, int(self._few(torch.tensor(inputs.N)))
+        measure, scores = Product(N, D, u, B * H, backward=0), Product(u + 1, D, N, B * H)
+        return RowsOperator.cost(inputs, u).made_by(measure, scores)
 
     def _top_queries(self, q: Tensor, k: Tensor, keep: Tensor | None, n: Tensor) -> Tensor:
         B, H, N, D = q.shape

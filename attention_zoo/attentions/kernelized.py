@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import DenseOperator
 from attention_zoo.parts.gaussian import gaussian, gaussian_matrix
 from attention_zoo.precision import full_precision
@@ -34,6 +35,10 @@ class Kernelized(Attention):
             scale = self.head_dim**-0.25
             matrix = gaussian(q * scale, k * scale, hidden)
         return DenseOperator(matrix.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        return DenseOperator.cost(inputs).made_by(Product(N, D, N, B * H))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         matrix = gaussian_matrix(q, k)

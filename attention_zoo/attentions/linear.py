@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import FactoredOperator
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.registry import register_attention
@@ -46,6 +47,9 @@ class Linear(Attention):
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
         return feature_map_operator(q, k, keep, _EluPlusOne.apply)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return FactoredOperator.cost(inputs, R=self.head_dim)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         phi_q, phi_k = (torch.where(x > 0, x + 1, x.clamp(max=0).exp()) for x in (q, k))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, FactoredOperator, zero_pads
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
@@ -85,6 +86,11 @@ class Linformer(Attention):
             keys = _project(E, k)
             left = ((q * self.head_dim**-0.5) @ keys.mT).softmax(-1)
         return ProjectedOperator(left.to(dtype), F[:, :N].to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, len(self.E)
+        keys, scores = Product(R, N, D, B * H), Product(N, D, R, B * H)
+        return ProjectedOperator.cost(inputs, R).made_by(keys, scores)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         real = torch.ones_like(q[:, 0, :, 0]) if keep is None else keep

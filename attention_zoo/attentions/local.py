@@ -5,6 +5,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.parts.patterns import PatternOperator, pattern_softmax
 from attention_zoo.parts.windows import Window
@@ -55,6 +56,10 @@ class Local(Attention):
         seen = torch.ones((), dtype=torch.bool, device=q.device)
         window = Window(self.block, self.neighbours * self.block, seen)
         return pattern_softmax(q, k, keep, self.block, [window])
+
+    def cost(self, inputs: Inputs) -> Cost:
+        b = self.block
+        return PatternOperator.cost(inputs, b, columns=(1 + 2 * self.neighbours) * b)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         number = torch.arange(q.shape[2], device=q.device) // self.block

@@ -5,9 +5,15 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, SumOperator
 from attention_zoo.parts.exact import softmax_matrix
-from attention_zoo.parts.patterns import full_rows, pattern_softmax
+from attention_zoo.parts.patterns import (
+    GlobalRowsOperator,
+    PatternOperator,
+    full_rows,
+    pattern_softmax,
+)
 from attention_zoo.parts.windows import Chosen, Window, band, places
 from attention_zoo.registry import register_attention
 
@@ -68,6 +74,11 @@ class Longformer(Attention):
             q, k, keep, b, [window, Chosen(b, index, every)], rows=rows[None, None]
         )
         return SumOperator(local, full_rows(q, k, keep, index, every))
+
+    def cost(self, inputs: Inputs) -> Cost:
+        b, G = self.block, min(self.globals, inputs.N)
+        local = PatternOperator.cost(inputs, b, columns=b + 2 * self.reach + G)
+        return local + GlobalRowsOperator.cost(inputs, G) if G else local
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         i = torch.arange(q.shape[2], device=q.device)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import (
     AttentionOperator,
     ConvolutionOperator,
@@ -16,7 +17,7 @@ from attention_zoo.operators import (
     convolution_kernel,
     toeplitz,
 )
-from attention_zoo.parts.inverse import iterative_inverse
+from attention_zoo.parts.inverse import inverse_product, iterative_inverse
 from attention_zoo.parts.tokens import counts, matrix_of_real_tokens, segment_means, segments
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import register_attention
@@ -91,6 +92,17 @@ class Nystrom(Attention):
         if self.kernel is None:
             return factored
         return SumOperator(factored, ConvolutionOperator(factored.left, self.kernel, keep))
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, self.landmarks
+        cost = LandmarkOperator.cost(inputs, R).made_by(
+            Product(N, D, R, 2 * B * H),
+            Product(R, D, R, B * H),
+            inverse_product(R, self.iterations, B * H),
+        )
+        if self.kernel is None:
+            return cost
+        return cost + ConvolutionOperator.cost(inputs, K=self.kernel.shape[1])
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         matrix = matrix_of_real_tokens(self._unpadded, q, k, keep)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, log_row_stochastic_factors
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.parts.projections import orthogonal_gaussian
@@ -84,6 +85,11 @@ class Performer(Attention):
         if len(self.omega):
             x = x @ (self.omega.to(x.dtype).mT * self.head_dim**-0.25)
         return x.relu() + 1e-3
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, len(self.omega)
+        features = Product(N, D, R, 2 * B * H, backward=1)
+        return FactoredOperator.cost(inputs, R or D).made_by(features)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         def relu_features(x: Tensor) -> Tensor:

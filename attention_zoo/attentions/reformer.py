@@ -1,6 +1,7 @@
 """Reformer: attention within the buckets of a locality-sensitive hash."""
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import (
     AttentionOperator,
     BlockOperator,
@@ -119,6 +121,12 @@ class Reformer(Attention):
             weights = self._softmax(logits, order, place, real).to(dtype)
         rounds = BlockOperator(queries, weights, index)
         return _RoundsOperator(q.to(dtype), rounds, order, place, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), m, R = inputs.shape, self.chunk, self.hashes
+        hashed = Product(N, D, R * self.rotations.shape[-1], B * H, backward=0)
+        scores = Product(m, D, 2 * m, B * H * R * -(-N // m))
+        return BlockOperator.cost(replace(inputs, H=R * H), m, 2).made_by(hashed, scores)
 
     def _softmax(
         self,

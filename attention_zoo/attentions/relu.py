@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import FactoredOperator
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.registry import register_attention
@@ -29,6 +30,9 @@ class Relu(Attention):
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
         return feature_map_operator(q, k, keep, torch.relu)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return FactoredOperator.cost(inputs, R=self.head_dim)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         weights = torch.einsum("bhid,bhjd->bhij", q.clamp(min=0), k.clamp(min=0))

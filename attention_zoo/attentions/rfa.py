@@ -8,6 +8,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, zero_pads
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision
@@ -79,6 +80,11 @@ class RFA(Attention):
             sums = left @ right.sum(-2)[..., None]  # (B, H, N, 1)
             left = left / sums.clamp(min=math.exp(-2 / self.tau**2))
         return FactoredOperator(left.to(dtype), right.mT.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, self.omega.shape[1]
+        features, sums = Product(N, D, R, 2 * B * H, backward=1), Product(N, 2 * R, 1, B * H)
+        return FactoredOperator.cost(inputs, 2 * R).made_by(features, sums)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         def phi(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UnsupportedError, one_line
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import KernelOperator
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.registry import register_attention
@@ -70,6 +71,23 @@ class SDPA(Attention):
                 f"{', padding mask' if keep is not None else ''}): {one_line(error)}; "
                 "`sdpa` lets torch choose"
             ) from error
+
+    def cost(self, inputs: Inputs) -> Cost:
+        """Fused kernels compute the scores anew in the backward pass, a fifth product."""
+        B, H, N, D = inputs.shape
+        backward = 4 if self._chosen(inputs) == SDPBackend.MATH else 5
+        return Cost(applying=(Product(N, D, N, B * H, forward=2, backward=backward),))
+
+    def _chosen(self, inputs: Inputs) -> SDPBackend:
+        """The kernel that runs, by torch's own choice where that is left to it."""
+        if self.backend != "auto":
+            return BACKENDS[self.backend]
+        B, H, N, D = inputs.shape
+        q = torch.empty(1, 1, 1, D, dtype=inputs.dtype, device=inputs.device)
+        q = q.expand(B, H, N, D).requires_grad_()
+        mask = None if inputs.lengths is None else q.new_ones(1, dtype=torch.bool)
+        mask = mask if mask is None else mask.expand(B, 1, 1, N)
+        return SDPBackend(torch._fused_sdp_choice(q, q, q, mask))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return softmax_matrix(q, k, keep)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, from_blocks, to_blocks
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import register_attention
@@ -95,6 +96,14 @@ class Sinkhorn(Attention):
             other = other.masked_fill(~filled[..., None, :], lowest(q))
             weights = torch.cat([own, other], -1).softmax(-1).to(like.dtype)  # (B, H, n, b, 2b)
         return _SortedOperator(like, weights, r, share, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), b = inputs.shape, self.block
+        n = -(-N // b)
+        sorting, mass = Product(n, D, n, B * H), Product(n, n, b, B * H)
+        mixed = Product(n, n, b * D, B * H)
+        scores, values = Product(b, D, 2 * b, B * H * n), Product(b, 2 * b, D, B * H * n)
+        return Cost((sorting, mass, mixed, scores), (mixed, values))
 
     def _balance(self, logits: Tensor, real: Tensor) -> Tensor:
         """log R of logits (B, H, n, n), over the real blocks (B, 1, n)."""

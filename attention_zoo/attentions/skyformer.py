@@ -5,9 +5,10 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import LandmarkOperator
 from attention_zoo.parts.gaussian import gaussian, gaussian_matrix
-from attention_zoo.parts.inverse import iterative_inverse
+from attention_zoo.parts.inverse import inverse_product, iterative_inverse
 from attention_zoo.parts.tokens import matrix_of_real_tokens, ranks
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
@@ -85,6 +86,14 @@ class Skyformer(Attention):
             scale = scale * scale.mT
             core = scale * iterative_inverse(middle * scale, self.iterations)
         return LandmarkOperator(left.to(dtype), core.to(dtype), columns.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, min(self.features, 2 * inputs.N)
+        return LandmarkOperator.cost(inputs, R).made_by(
+            Product(N, D, R, 2 * B * H),
+            Product(R, D, R, B * H),
+            inverse_product(R, self.iterations, B * H),
+        )
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return matrix_of_real_tokens(self._unpadded, q, k, keep)

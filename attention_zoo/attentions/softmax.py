@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import DenseOperator
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.precision import full_precision, lowest
@@ -32,6 +33,10 @@ class Softmax(Attention):
                 scores = scores.masked_fill(~keep[:, None, None], lowest(scores))
             matrix = scores.softmax(-1).to(dtype)
         return DenseOperator(matrix, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        return DenseOperator.cost(inputs).made_by(Product(N, D, N, B * H))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return softmax_matrix(q, k, keep)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.parts.patterns import PatternOperator, pattern_softmax
 from attention_zoo.parts.windows import Strided, Window, band
@@ -47,6 +48,10 @@ class Sparse(Attention):
         n = -(-q.shape[2] // b)
         strided = Strided(~torch.eye(n, dtype=torch.bool, device=q.device))
         return pattern_softmax(q, k, keep, b, [window, strided])
+
+    def cost(self, inputs: Inputs) -> Cost:
+        b = self.stride
+        return PatternOperator.cost(inputs, b, columns=3 * b - 2 - (-inputs.N // b))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         i = torch.arange(q.shape[2], device=q.device)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.operators import AttentionOperator, DenseOperator
 from attention_zoo.parts.feature_maps import normalised_rows
 from attention_zoo.precision import full_precision, lowest
@@ -99,6 +100,15 @@ class Synthesizer(Attention):
             if keep is not None:
                 scores = scores.masked_fill(~keep[:, None, None], lowest(scores))
             return DenseOperator(scores.softmax(-1).to(q.dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, _), dense = inputs.shape, DenseOperator.cost(inputs)
+        if self.kind == "dense":
+            given = B * N, inputs.input_grad
+            return dense.made_by(*(linear_product(F, *given) for F in (self.F_A, self.F_B)))
+        masks = 1 if inputs.lengths is None else B
+        sums = Product(N, N, 1, H * masks, backward=1)
+        return dense.made_by(Product(N, self.R1.shape[-1], N, H), sums)
 
     def reference(
         self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor | None = None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, zero_pads
 from attention_zoo.operators.base import Coefficient
 from attention_zoo.parts.feature_maps import normalised_rows
@@ -96,6 +97,14 @@ class Taylor(Attention):
             per_row = 1 / (n * center + spread.clamp(min=0))
             left = torch.cat([center * per_row, slope * per_row * q, squares * per_row], dim=-1)
         return _Float32Factors(like, left, phi_k.mT, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), d = inputs.shape, self.feature_dim
+        pairs = d * (d + 1) // 2
+        projected = Product(N, D, d, 2 * B * H) if hasattr(self, "project_q") else None
+        sums = Product(N, d, 1, B * H), Product(N, pairs, 1, B * H)
+        cost = FactoredOperator.cost(inputs, R=1 + d + pairs).made_by(*sums)
+        return cost.made_by(projected) if projected else cost
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         if hasattr(self, "project_q"):

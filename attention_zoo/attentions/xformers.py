@@ -7,6 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UnsupportedError, one_line
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.registry import register_attention
@@ -37,6 +38,13 @@ class MemoryEfficient(Attention):
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
         return PackedOperator(q, k, keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        """Backward the kernels compute the scores anew, a fifth product; padded tokens are left
+        out."""
+        B, H, N, D = inputs.shape
+        lengths = B * (N,) if inputs.lengths is None else inputs.lengths
+        return Cost(applying=tuple(Product(n, D, n, H, forward=2, backward=5) for n in lengths))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return softmax_matrix(q, k, keep)

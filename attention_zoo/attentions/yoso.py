@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, CollisionOperator, DenseOperator
 from attention_zoo.parts.hyperplanes import random_hyperplanes, side_codes
 from attention_zoo.precision import full_precision
@@ -77,6 +78,12 @@ class Yoso(Attention):
                 codes = side_codes(q, planes), side_codes(k, planes)
         return CollisionOperator(like, q, k, *codes, 2**self.bits, self.bits / 2, keep)
 
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), (_, m, bits, _) = inputs.shape, self.planes.shape
+        return CollisionOperator.cost(inputs).made_by(
+            Product(N, D, bits, 2 * m * B * H, backward=0)
+        )
+
     def finish(self, y: Tensor) -> Tensor:
         return _normalised(y)
 
@@ -113,6 +120,10 @@ class YosoE(Attention):
         with full_precision(q, k) as (q, k):
             matrix = _Expected.apply(_unit(q) @ _unit(k).mT, self.bits, keep)
         return DenseOperator(matrix.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        return DenseOperator.cost(inputs).made_by(Product(N, D, N, B * H))
 
     def finish(self, y: Tensor) -> Tensor:
         return _normalised(y)

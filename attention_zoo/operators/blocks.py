@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators.base import AttentionOperator
 
 
@@ -43,6 +44,11 @@ class BlockOperator(AttentionOperator):
     ) -> None:
         super().__init__(like, keep)
         self.weights, self.index = weights, index
+
+    @staticmethod
+    def cost(inputs: Inputs, b: int, m: int) -> Cost:
+        B, H, N, D = inputs.shape
+        return Cost(applying=(Product(b, m * b, D, B * H * -(-N // b)),))
 
     def _apply(self, v: Tensor) -> Tensor:
         blocks = gather_blocks(to_blocks(v, self.weights.shape[-2]), self.index)

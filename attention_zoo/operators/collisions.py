@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators.base import AttentionOperator
 from attention_zoo.precision import full_precision
 
@@ -38,6 +39,12 @@ class CollisionOperator(AttentionOperator):
         self.q, self.k, self.slope = q.flatten(0, 2), k.flatten(0, 2), slope
         self.q_buckets = _Buckets(q_codes, buckets, keep, own=0)
         self.k_buckets = _Buckets(k_codes, buckets, keep, own=1)
+
+    @staticmethod
+    def cost(inputs: Inputs) -> Cost:
+        """Sums over buckets, and in the gradients of q and k a D×D state of each token times v."""
+        B, H, N, D = inputs.shape
+        return Cost(applying=(Product(N, D, D, B * H, forward=0, backward=2),))
 
     def _apply(self, v: Tensor) -> Tensor:
         with full_precision(v) as (wide,):

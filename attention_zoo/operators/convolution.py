@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators.base import AttentionOperator
 
 
@@ -49,6 +50,12 @@ class ConvolutionOperator(AttentionOperator):
         # Rows one longer than the band is wide, read on at its width: each shifts by one more.
         rows = F.pad(kernel, (0, BLOCK))[:, None].expand(-1, BLOCK, -1).flatten(1)
         self.band = rows[:, : BLOCK * width].unflatten(1, (BLOCK, width)).to(like.dtype)
+
+    @staticmethod
+    def cost(inputs: Inputs, K: int) -> Cost:
+        B, H, N, D = inputs.shape
+        blocks = -(-N // BLOCK)
+        return Cost(applying=(Product(BLOCK, BLOCK + K - 1, D, B * H * blocks),))
 
     def _apply(self, v: Tensor) -> Tensor:
         N = v.shape[-2]

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators.base import AttentionOperator
 
 
@@ -15,6 +16,11 @@ class DenseOperator(AttentionOperator):
     ) -> None:
         super().__init__(matrix, keep)
         self.matrix = matrix
+
+    @staticmethod
+    def cost(inputs: Inputs) -> Cost:
+        B, H, N, D = inputs.shape
+        return Cost(applying=(Product(N, N, D, B * H),))
 
     def _apply(self, v: Tensor) -> Tensor:
         return self.matrix @ v

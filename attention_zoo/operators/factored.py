@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from attention_zoo.flops import Cost, Inputs, Product, Products
 from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, horner
 
 
@@ -31,10 +32,32 @@ class FactoredOperator(AttentionOperator):
     def _apply(self, v: Tensor) -> Tensor:
         return self.left @ self._compress(v)
 
+    @staticmethod
+    def _closes(order: int, R: int, D: int) -> bool:
+        """M costs N·R², each application that it saves 2·N·R·D."""
+        return order >= 2 and R < 2 * D * (order - 1)
+
+    @staticmethod
+    def _compressing(heads: int, N: int, R: int, width: int) -> Products:
+        """The products of `_compress` for so many columns."""
+        return (Product(R, N, width, heads),)
+
+    @classmethod
+    def cost(cls, inputs: Inputs, R: int) -> Cost:
+        B, H, N, D = inputs.shape
+        applying = (*cls._compressing(B * H, N, R, D), Product(N, R, D, B * H))
+
+        def closed(order: int) -> Products:
+            if not cls._closes(order, R, D):
+                return order * applying
+            gram, powers = cls._compressing(B * H, N, R, R), Product(R, R, D, B * H * (order - 1))
+            return (*applying, *gram, powers)
+
+        return Cost(applying=applying, closed=closed)
+
     def _polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
         order, R, D = len(coefficients) - 1, self.left.shape[-1], v.shape[-1]
-        # M costs N·R², each application that it saves 2·N·R·D.
-        if order < 2 or R >= 2 * D * (order - 1):
+        if not self._closes(order, R, D):
             return super()._polynomial(coefficients, v)
         constant, *rest = coefficients
         moments = self._compress(v)  # (B, H, R, D)

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from attention_zoo.flops import Product, Products
 from attention_zoo.operators.base import AttentionOperator
 from attention_zoo.operators.factored import FactoredOperator
 
@@ -27,3 +28,7 @@ class LandmarkOperator(FactoredOperator):
 
     def _compress(self, x: Tensor) -> Tensor:
         return self.core @ (self.columns @ x)
+
+    @staticmethod
+    def _compressing(heads: int, N: int, R: int, width: int) -> Products:
+        return Product(R, N, width, heads), Product(R, R, width, heads)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from attention_zoo.flops import Cost, Inputs, Product, Products
 from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, horner
 
 
@@ -23,6 +24,18 @@ class RowsOperator(AttentionOperator):
     ) -> None:
         super().__init__(rows.mT, keep)
         self.rows, self.index = rows, index
+
+    @staticmethod
+    def cost(inputs: Inputs, u: int) -> Cost:
+        B, H, N, D = inputs.shape
+        moments = Product(u + 1, N, D, B * H)
+
+        def closed(order: int) -> Products:
+            if order < 2:
+                return order * (moments,)
+            return moments, Product(u + 1, u + 1, D, B * H * (order - 1))
+
+        return Cost(applying=(moments,), closed=closed)
 
     def _spread(self, x: Tensor) -> Tensor:
         """S x, (B, H, u+1, D) -> (B, H, N, D)."""

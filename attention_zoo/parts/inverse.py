@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from attention_zoo.flops import Product
+
 
 def iterative_inverse(
     a: Tensor,  # (…, R, R) with entries ≥ 0, in float32 or float64
@@ -22,3 +24,8 @@ def iterative_inverse(
         az = a @ z
         z = 0.25 * z @ (13 * eye - az @ (15 * eye - az @ (7 * eye - az)))
     return z
+
+
+def inverse_product(R: int, iterations: int, heads: int) -> Product:
+    """The four products of each step."""
+    return Product(R, R, R, 4 * iterations * heads)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, from_blocks, to_blocks
 from attention_zoo.parts.windows import Columns, take
 from attention_zoo.precision import full_precision, lowest
@@ -54,6 +55,13 @@ class PatternOperator(AttentionOperator):
         super().__init__(like, keep)
         self.block, self.parts, self.weights = block, parts, weights
 
+    @staticmethod
+    def cost(inputs: Inputs, block: int, columns: int) -> Cost:
+        """By how many columns a row looks at; those of pads in the last block count."""
+        B, H, N, D = inputs.shape
+        rows = -(-N // block) * block
+        return Cost((Product(rows, D, columns, B * H),), (Product(rows, columns, D, B * H),))
+
     def _apply(self, v: Tensor) -> Tensor:
         blocks = to_blocks(v.to(self.weights[0].dtype), self.block)
         return from_blocks(_Apply.apply(blocks, self.parts, *self.weights), v.shape[2])
@@ -71,6 +79,11 @@ class GlobalRowsOperator(AttentionOperator):
     ) -> None:
         super().__init__(like, keep)
         self.weights, self.index = weights, index
+
+    @staticmethod
+    def cost(inputs: Inputs, G: int) -> Cost:
+        B, H, N, D = inputs.shape
+        return Cost((Product(G, D, N, B * H),), (Product(G, N, D, B * H),))
 
     def _apply(self, v: Tensor) -> Tensor:
         rows = self.weights @ v

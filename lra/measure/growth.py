@@ -1,7 +1,6 @@
-"""How a cost grows with N: the exponent of N that fits it."""
+"""How fast a cost grows with N, from what was measured."""
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,25 +8,25 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Growth:
-    """A cost proportional to N^exponent between the lengths first and last. low, high: the least
-    and the greatest exponent between two neighbouring lengths."""
+    """cost ≈ constant · N^exponent over first ≤ N ≤ last. smallest, largest: of the exponents
+    between neighbouring lengths."""
 
     exponent: float
-    low: float
-    high: float
+    smallest: float
+    largest: float
     first: int
     last: int
 
 
-def fit(N: Sequence[int], y: Sequence[float]) -> Growth | None:
-    """Least squares of log y on log N; None below two lengths."""
-    points = sorted(zip(N, y, strict=True))
-    if len({n for n, _ in points}) < 2:
+def growth(costs: Mapping[int, float]) -> Growth | None:
+    """Of {N: cost}, by least squares of log cost over log N; None for fewer than two lengths, or a
+    cost that is not above 0."""
+    if len(costs) < 2 or min(costs.values()) <= 0:
         return None
-    x, values = np.log(np.array(points, dtype=float).T)
-    slopes = [
-        float((v2 - v1) / (x2 - x1))
-        for (x1, v1), (x2, v2) in itertools.pairwise(zip(x, values, strict=True))
-    ]
-    exponent = float(np.polyfit(x, values, 1)[0])
-    return Growth(exponent, min(slopes), max(slopes), points[0][0], points[-1][0])
+    lengths = sorted(costs)
+    x = np.log2(lengths)
+    y = np.log2([costs[N] for N in lengths])
+    slopes = np.diff(y) / np.diff(x)
+    centred = x - x.mean()
+    exponent = float(centred @ y / (centred @ centred))
+    return Growth(exponent, float(slopes.min()), float(slopes.max()), lengths[0], lengths[-1])

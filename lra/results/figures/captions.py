@@ -1,5 +1,6 @@
 """What stands over and under a figure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class Caption:
 
 def file_name(kind: str, words: Iterable[str], key: object) -> str:
     """Readable words, and 8 digits of `key` by which they are told from others of these words."""
-    safe = ("".join(c if c.isalnum() else "-" for c in word.lower()).strip("-") for word in words)
+    safe = (re.sub(r"[\W_]+", "-", word.lower()).strip("-") for word in words)
     return "-".join([kind, *filter(None, safe), fingerprint(repr(key))[:8]])
 
 

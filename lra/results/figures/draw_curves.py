@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT, BELOW, LEFT = 2.6, 0.38, 0.5  # inches
+HEIGHT, BELOW, LEFT, RIGHT = 2.6, 0.38, 0.5, 0.2  # inches: of the axes, and round them
 
 
 def draw_curves(chart: CurveChart, looks: Looks) -> Figure:
@@ -22,7 +22,7 @@ def draw_curves(chart: CurveChart, looks: Looks) -> Figure:
         names = list(dict.fromkeys(t.attention for t in (*chart.accuracy, *chart.loss)))
         legend = legend_height(names, TEXT - 2 * MARGIN)
         sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend)
-        width = TEXT / 2 - LEFT - 0.1
+        width = TEXT / 2 - LEFT - RIGHT
         left = sheet.axes(LEFT, legend + BELOW, width, HEIGHT)
         _panel(left, chart.accuracy, looks, "validation accuracy (%)")
         left.axhline(chart.chance, color=GREY, linewidth=0.6, dashes=(3, 2), label="chance")
@@ -57,9 +57,10 @@ def _panel(axes: Axes, traces: Sequence[Trace], looks: Looks, label: str) -> Non
     axes.xaxis.set_major_locator(_locator())
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.margins(0.03)
+    axes.set_xlim(0, 1.02 * max((trace.steps[-1] for trace in traces), default=1))
 
 
 def _locator() -> object:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(5, integer=True)
+    return MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10])

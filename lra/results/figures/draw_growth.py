@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT, BELOW, LEFT = 2.8, 0.38, 0.55  # inches: of the axes, for their tick labels
+HEIGHT, BELOW, LEFT, RIGHT = 2.8, 0.38, 0.58, 0.2  # inches: of the axes, and round them
 # How a line ends: a marker at its last length, and a letter for it.
 ENDS = {"out of memory": ("x", "×"), "time limit": ("|", "|")}
 OTHER = ("+", "+")
@@ -39,9 +39,9 @@ def draw_growth(chart: GrowthChart, looks: Looks) -> Figure:
         legend = legend_height(texts, TEXT - 2 * MARGIN)
         more = ends_note((*chart.time, *chart.memory))
         sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend, more)
-        width = TEXT / 2 - LEFT - 0.1
+        width = TEXT / 2 - LEFT - RIGHT
         time = sheet.axes(LEFT, legend + BELOW, width, HEIGHT)
-        _panel(time, chart.time, looks, 1.0, "forward and backward (ms)")
+        _panel(time, chart.time, looks, 1.0, f"{chart.timed} (ms)")
         if chart.memory:
             unit = next((u for u in UNITS if _largest(chart.memory) >= u), 1e3)
             right = sheet.axes(TEXT / 2 + LEFT, legend + BELOW, width, HEIGHT)
@@ -51,14 +51,15 @@ def draw_growth(chart: GrowthChart, looks: Looks) -> Figure:
 
 
 def legend_text(time: Line, memory: Line | None) -> str:
-    """`linear: time 1.02 [0.95, 1.10], memory 1.00 [1.00, 1.00]`."""
-    costs = [("time", time.growth), ("memory", memory and memory.growth)]
-    found = [f"{name} {_exponent(growth)}" for name, growth in costs if growth]
-    return ": ".join(filter(None, [time.attention, ", ".join(found)]))
+    """`linear: 1.02 [0.95, 1.10]; 1.00 [1.00, 1.00]`: time, then memory."""
+    if time.growth is None:
+        return time.attention
+    of_memory = f"; {_exponent(memory.growth)}" if memory and memory.growth else ""
+    return f"{time.attention}: {_exponent(time.growth)}{of_memory}"
 
 
 def _exponent(growth: Growth) -> str:
-    return f"{growth.exponent:.2f} [{growth.low:.2f}, {growth.high:.2f}]"
+    return f"{growth.exponent:.2f} [{growth.smallest:.2f}, {growth.largest:.2f}]"
 
 
 def ends_note(lines: Sequence[Line]) -> list[str]:
@@ -106,23 +107,24 @@ def _panel(axes: Axes, lines: Sequence[Line], looks: Looks, unit: float, label: 
 def _guides(axes: Axes, lines: Sequence[Line], unit: float) -> None:
     """N and N², from under the lines' first values on, as far as the lines go."""
     first, last = (f(n for line in lines for n in line.N) for f in (min, max))
+    if first == last:
+        axes.set_xlim(first / 2, 2 * first)
+        return
     start = min(line.values[0] for line in lines) / unit / 1.6
-    limits = axes.get_xlim(), axes.get_ylim()
-    if last > first:
-        for power, name in ((1, "N"), (2, "N²")):
-            stop = min(last, first * (limits[1][1] / start) ** (1 / power))
-            end = start * (stop / first) ** power
-            axes.plot(
-                [first, stop],
-                [start, end],
-                color=GREY,
-                linewidth=0.7,
-                dashes=(1, 2),
-                zorder=1,
-                label=name,
-            )
-            axes.annotate(
-                name, (stop, end), xytext=(2, -SIZE / 2), textcoords="offset points", color=GREY
-            )
-    axes.set_xlim(limits[0])
-    axes.set_ylim(min(limits[1][0], start / 1.1), limits[1][1])
+    across, (low, high) = axes.get_xlim(), axes.get_ylim()
+    for power, name in ((1, "N"), (2, "N²")):
+        stop = min(last, first * (high / start) ** (1 / power))
+        end = start * (stop / first) ** power
+        axes.plot(
+            [first, stop],
+            [start, end],
+            color=GREY,
+            linewidth=0.7,
+            dashes=(1, 2),
+            zorder=1,
+            label=name,
+        )
+        axes.annotate(
+            name, (stop, end), xytext=(2, -SIZE / 2), textcoords="offset points", color=GREY
+        )
+    axes.set(xlim=across, ylim=(min(low, start / 1.1), high))

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lra.measure.growth import Growth, fit
+from lra.measure.growth import Growth, growth
 from lra.measure.sheet import OK, Row, Sheet
 from lra.results.comparable import machine
 from lra.results.figures.captions import Caption, file_name, machine_of, short
 from lra.results.summary import HEADLINE_MEMORY
 
 PASS = {
-    "operator": "forward and backward pass of the attention operator",
-    "layer": "forward and backward pass of a self-attention layer",
-    "step": "training step of the model",
+    "operator": "Forward and backward pass of the attention operator",
+    "layer": "Forward and backward pass of a self-attention layer",
+    "step": "Training step of the model",
 }
 
 
@@ -40,11 +40,13 @@ class Line:
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """Measurements of one machine with the same settings. time: ms; memory: bytes, where low and
+    """Measurements of one machine with the same settings. timed: what was, in
+    words. time: ms; memory: bytes, where low and
     high are the values. missing: what has no figure but lies
     at no line's end, in words."""
 
     caption: Caption
+    timed: str
     time: tuple[Line, ...]
     memory: tuple[Line, ...]
     missing: tuple[str, ...]
@@ -79,8 +81,9 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
         ),
         f"{PASS[settings.level]}{task}: {sizes}, {settings.dtype}{compiled}",
         (
-            "Lines: medians, with the band from the 20th to the 80th percentile. Brackets: fitted "
-            "exponents of N, and their range between neighbouring lengths.",
+            "Lines: medians, with the band from the 20th to the 80th percentile. Legend: the "
+            "exponents of N fitted to time and to memory, in brackets their range between "
+            "neighbouring lengths. Dots: N and N².",
             *([f"Without a figure: {', '.join(missing)}."] if missing else []),
         ),
         f"{machine_of(environment)}; commit {', '.join(commits)}.",
@@ -89,6 +92,7 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
     memory = (_line(n, found, _bytes(found, method)) for n, found in by_attention.items())
     return GrowthChart(
         caption,
+        "training step" if settings.level == "step" else "forward and backward",
         tuple(line for line in time if line.N),
         tuple(line for line in memory if line.N),
         missing,
@@ -112,7 +116,8 @@ def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
     N, values, low, high = zip(*points, strict=True) if points else ((),) * 4
     failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
     ended = Ended(failed[0].N, failed[0].status) if failed else None
-    return Line(attention, N, values, low, high, fit(N, values), ended)
+    costs = dict(zip(N, values, strict=True))
+    return Line(attention, N, values, low, high, growth(costs), ended)
 
 
 def _missing(by_attention: dict[str, list[Row]]) -> Iterable[str]:

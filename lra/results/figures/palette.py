@@ -56,10 +56,10 @@ class Looks:
     """The look of each of a report's attentions, from their canonical specs.
 
     One of the zoo looks the same in every report. Whatever else is in `specs` is distinct from it
-    and from each other: an attention with options has the colour of the one without and a marker of
-    its own; filters share their base's colour and marker and have their own dashes. Colour and
-    marker together are distinct for up to len(COLORS)·len(MARKERS) attentions, markers alone for
-    the first len(MARKERS).
+    and from each other: an attention with options has the colour of the one without, while that
+    has markers left; filters share their base's colour and marker and have their own dashes.
+    Colour and marker together are distinct for up to len(COLORS)·len(MARKERS) attentions, markers
+    alone for the first len(MARKERS).
     """
 
     def __init__(self, specs: Iterable[str]) -> None:
@@ -72,12 +72,13 @@ class Looks:
         self._filters = {filters: i for i, filters in enumerate(["", *filters])}
 
     def _free(self, family: str) -> int:
-        """The first place that none has; of the family's colour, where the family has one."""
-        most = len(COLORS) * len(MARKERS)
-        color = self._places.get(family)
-        places = range(most) if color is None else range(color % len(COLORS), most, len(COLORS))
+        """The first place that none has, of the family's colour where one of those is free."""
+        most, colors = len(COLORS) * len(MARKERS), len(COLORS)
         taken = set(self._places.values())
-        return next((place for place in places if place not in taken), len(self._places) % most)
+        free = [place for place in range(most) if place not in taken]
+        kin = self._places.get(family)
+        same = [place for place in free if kin is not None and (place - kin) % colors == 0]
+        return next(iter(same or free), len(self._places) % most)
 
     def __getitem__(self, spec: str) -> Look:
         base, filters = split(spec)
