@@ -23,6 +23,8 @@ def print_tables(options: argparse.Namespace) -> int:
             raise unknown("table", kind, KINDS)
     for task in options.task or ():
         get_task(task)
+    if options.out is not None and not options.out.parent.is_dir():
+        raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
     records = list(on_record(options.results, options.task))
     if not records:
         of = f" of {', '.join(options.task)}" if options.task else ""

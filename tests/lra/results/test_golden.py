@@ -1,13 +1,14 @@
 """The tables of fixed records, byte for byte, and that nothing but the records decides them."""
 
 import dataclasses
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lra.results.comparable import conditions
-from lra.results.tables import tables_of
+from lra.results.tables import render, tables_of
 
 from .golden import HERE, RECORDS, texts
 
@@ -64,3 +65,19 @@ def test_of_one_run_on_record_twice_the_table_has_the_later():
         (table, *_) = tables_of(records, ["accuracy"])
         assert table.rows[0][1].text == "50.0"
         assert table.numbers[0]["n"] == 1
+
+
+def test_ten_thousand_runs_table_in_ten_seconds():
+    runs = [
+        dataclasses.replace(
+            RECORDS[0], attention=f"linear:i={i}{gfsa}", seed=seed, identity=f"{i}{gfsa}{seed}"
+        )
+        for i in range(1_000)
+        for gfsa in ("", "+gfsa")
+        for seed in range(5)
+    ]
+    started = time.monotonic()
+    tables = tables_of(runs)
+    for style in ("github", "latex", "html"):
+        render(tables, style)
+    assert time.monotonic() - started < 10 and len(tables[1].rows) == 1_000
