@@ -5,8 +5,10 @@ import random
 import torch
 from torch import nn
 
-from attention_zoo import Cost, DenseOperator, FactoredOperator, Product, Support
+from attention_zoo import DenseOperator, FactoredOperator, Support
 from attention_zoo.attentions.linear import Linear
+
+from .miscounts import MISCOUNTS
 
 GIVEN = {"paper": "none", "rows_sum_to_one": True, "time": "N", "memory": "N"}
 
@@ -201,33 +203,6 @@ class QuadraticPolynomial(Linear):
         return operator
 
 
-class MoreFeatures(Linear):
-    def cost(self, inputs):
-        return FactoredOperator.cost(inputs, R=self.head_dim + 1)
-
-
-class ForgottenMap(Linear):
-    def operator(self, q, k, keep):
-        return super().operator(q @ torch.eye(self.head_dim, dtype=q.dtype), k, keep)
-
-
-class ForgottenGradient(ForgottenMap):
-    def cost(self, inputs):
-        B, H, N, D = inputs.shape
-        return super().cost(inputs).made_by(Product(N, D, D, B * H, backward=0))
-
-
-class ForgottenClosedForm(Linear):
-    def cost(self, inputs):
-        return Cost(applying=super().cost(inputs).applying)
-
-
-class PaddedFormula(Linear):
-    def cost(self, inputs):
-        cost = super().cost(inputs)
-        return cost if inputs.lengths is None else cost.made_by(Product(1, 1, 1))
-
-
 class Modest(Linear):
     support = Support(**GIVEN | {"time": "N²"})
 
@@ -315,13 +290,7 @@ MUTANTS = {
     "float32": (Rough,),
     "autocast": (RoughUnderAutocast,),
     "growth": (Quadratic, QuadraticWithMask, QuadraticPolynomial, Modest),
-    "flops": (
-        MoreFeatures,
-        ForgottenMap,
-        ForgottenGradient,
-        ForgottenClosedForm,
-        PaddedFormula,
-    ),
+    "flops": MISCOUNTS,
     "declared": (Unheard,),
     "trains": (Idle, Multiplied),
     "deterministic": (Noisy, Drawing),
