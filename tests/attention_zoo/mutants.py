@@ -49,8 +49,6 @@ class PaddedFinish(Linear):
 
 
 class BatchStatistics(Linear):
-    """Only in training."""
-
     def finish(self, y):
         return y / (1 + y.std()) if self.training else y
 
