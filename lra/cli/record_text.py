@@ -25,9 +25,8 @@ def shown(folder: Path, record: Recorded) -> str:
     sections = [("run", about(folder, record)), ("result", result(record))]
     if isinstance(record, Record):
         sections.append(("cost of a step", cost(record)))
-    protocol = record.protocol
     sections += [
-        ("protocol", {"name": protocol.name, "from": protocol.source} | settings(record)),
+        ("protocol", protocol_of(record)),
         ("data", vars(record.data) | {"baselines": shares(record.data.baselines)}),
         ("environment", vars(record.environment) | versions(record)),
     ]
@@ -67,8 +66,12 @@ def result(record: Recorded) -> dict[str, Any]:
         "test": figures(record.test) + ("" if learned(record) else ", did not learn"),
         "validation": figures(record.val),
         "weights": f"of step {training.best_step:,}, sha256 {training.checkpoint or 'not kept'}",
-        "training": f"{training.seconds:,.1f} s in {len(training.parts)} part"
-        + "s" * (len(training.parts) != 1),
+        "training": f"{training.seconds:,.1f} s, begun {training.started or 'not kept'}",
+        **{
+            f"from step {part.start:,}": f"{part.devices} × {part.device}, {part.threads} threads, "
+            f"torch {part.torch}, commit {part.commit or 'unknown'}"
+            for part in training.parts
+        },
     }
 
 
@@ -105,15 +108,20 @@ def milliseconds(timing: Timing) -> str:
     )
 
 
-def settings(record: Recorded) -> dict[str, Any]:
+def protocol_of(record: Recorded) -> dict[str, Any]:
     """Every setting by the name that --set knows, those that left the protocol marked."""
-    sections = {
-        name: vars(getattr(record.protocol, name)) for name in ("task", "model", "training")
-    }
+    protocol = record.protocol
+    sections = {name: vars(getattr(protocol, name)) for name in ("task", "model", "training")}
     named = {f"{name}.{key}": v for name, values in sections.items() for key, v in values.items()}
     return {
-        name: spell(value) + "  (left the protocol)" * (name in record.modified)
-        for name, value in named.items()
+        "name": protocol.name,
+        "from": protocol.source,
+        "comparable": protocol.comparable,
+        **{f"deviation {i}": d.text for i, d in enumerate(protocol.deviations, start=1)},
+        **{
+            name: spell(value) + "  (left the protocol)" * (name in record.modified)
+            for name, value in named.items()
+        },
     }
 
 
@@ -132,11 +140,12 @@ def filter_weights(record: Record) -> Iterator[str]:
     yield "filters, by layer and head"
     layers = zip(record.gfsa.initial, record.gfsa.learned, strict=True)
     for layer, (initial, learned_) in enumerate(layers, start=1):
-        for before, after in zip(initial, learned_, strict=True):
+        for i, (before, after) in enumerate(zip(initial, learned_, strict=True), start=1):
+            which = f"layer {layer}" + f", filter {i}" * (len(learned_) > 1)
             for name in after:
                 pairs = zip(before[name], after[name], strict=True)
                 heads = ", ".join(f"{a:.4g} → {b:.4g}" for a, b in pairs)
-                yield f"  layer {layer}  {name}  {heads}"
+                yield f"  {which}  {name}  {heads}"
     yield ""
 
 

@@ -68,7 +68,7 @@ def test_what_names_no_run_or_several_is_refused_in_one_line(results, name, mess
 def test_an_error_names_a_few_of_many_candidates(tmp_path):
     for seed in range(10):
         put(tmp_path, record(seed=seed))
-    with pytest.raises(UsageError, match="the beginning of 10 runs: .* and 2 more"):
+    with pytest.raises(UsageError, match=r"the beginning of 10 runs: .* and 2 more"):
         find_run("linear", tmp_path)
 
 
