@@ -51,7 +51,11 @@ function themed(box, traces, layout) {
 /** Black marks become light where the page is dark. */
 function inked(traces) {
   const text = JSON.stringify(traces);
-  return JSON.parse(dark.matches ? text.replaceAll('"#000000"', '"#f0f0f0"').replaceAll("rgba(0,0,0,", "rgba(240,240,240,") : text);
+  let text = JSON.stringify(traces); // a copy, which plotly may change
+  if (dark.matches) {
+    text = text.replaceAll('"#000000"', '"#f0f0f0"').replaceAll("rgba(0,0,0,", "rgba(240,240,240,");
+  }
+  return JSON.parse(text);
 }
 
 function draw(box, { traces, layout, summary }) {
@@ -59,7 +63,8 @@ function draw(box, { traces, layout, summary }) {
   box.setAttribute("role", "img");
   box.setAttribute("aria-label", summary);
   const narrow = () => box.clientWidth < NARROW;
-  const shown = () => inked(traces).map((trace) => (narrow() ? { ...trace, mode: trace.mode?.replace("+text", "") } : trace));
+  const unnamed = (trace) => ({ ...trace, mode: trace.mode?.replace("+text", "") });
+  const shown = () => (narrow() ? inked(traces).map(unnamed) : inked(traces));
   box.redraw = () => Plotly.react(box, shown(), themed(box, traces, layout), PLOTLY);
   drawn.add(box);
   return box.redraw();

@@ -15,7 +15,11 @@ function overview({ facts, lines, comparable, machines, failures, damaged }) {
   const section = document.getElementById("overview");
   const view = (table) => new TableView(table, { pageSize: 10 }).element;
   section.append(
-    el("ul", { class: "facts" }, ...facts.map(([count, what]) => el("li", {}, el("strong", {}, count), ` ${what}`))),
+    el(
+      "ul",
+      { class: "facts" },
+      ...facts.map(([count, what]) => el("li", {}, el("strong", {}, count), ` ${what}`)),
+    ),
     ...lines.map((line) => el("p", {}, line)),
     el("h2", {}, "What may be compared"),
     view(comparable),
@@ -105,7 +109,11 @@ function showRun(name) {
   one.replaceChildren(
     ...(run
       ? runView(run, content, curves)
-      : [el("h1", { tabindex: "-1" }, "There is no such run"), el("p", {}, name), el("p", {}, el("a", { href: "#runs" }, "All runs"))]),
+      : [
+          el("h1", { tabindex: "-1" }, "There is no such run"),
+          el("p", {}, name),
+          el("p", {}, el("a", { href: "#runs" }, "All runs")),
+        ]),
   );
   document.title = run ? `${run.name} – ${title}` : title;
   scrollTo(0, 0);

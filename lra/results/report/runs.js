@@ -33,7 +33,13 @@ function runTable(content) {
       family: run.family,
       filtered: run.filtered,
       ended: run.kind ?? (run.learned ? "learned" : "did not learn"),
-      words: `${run.name} ${run.identity} seed ${run.seed} ${content.protocols[run.protocol].name} ${content.environments[run.environment].device}`,
+      words: [
+        run.name,
+        run.identity,
+        `seed ${run.seed}`,
+        content.protocols[run.protocol].name,
+        content.environments[run.environment].device,
+      ].join(" "),
     })),
     links: content.runs.map((run) => run.name),
   };
@@ -69,9 +75,11 @@ function resultOf(run) {
   return part(
     "Result",
     pairs([
-      ["test accuracy", `${percent(run.test.accuracy)} % ± ${percent(error)} (binomial), of ${run.test.count.toLocaleString("en")} examples`],
+      ["test accuracy", `${percent(run.test.accuracy)} % ± ${percent(error)} (binomial)`],
+      ["test examples", run.test.count.toLocaleString("en")],
       ["test loss", `${run.test.loss} nats`],
-      ["validation accuracy", `${percent(run.val.accuracy)} %, of ${run.val.count.toLocaleString("en")} examples`],
+      ["validation accuracy", `${percent(run.val.accuracy)} %`],
+      ["validation examples", run.val.count.toLocaleString("en")],
       ["validation loss", `${run.val.loss} nats`],
       ["better than a constant answer", run.learned ? "yes" : "no"],
       ["weights of step", String(run.training.best_step)],
@@ -90,11 +98,14 @@ function costOf(measured) {
     pairs([
       ["training step", timing(measured.training_step)],
       ["forward pass", timing(measured.forward)],
-      ["batch", measured.micro_batch ? `${measured.batch} in parts of ${measured.micro_batch}` : String(measured.batch)],
+      ["batch", measured.batch + (measured.micro_batch ? ` in parts of ${measured.micro_batch}` : "")],
       ["N", count(measured.length)],
       ["examples a second", count(measured.examples_per_second, 1)],
       ["seconds per 1,000 steps", count(measured.seconds_per_1000_steps, 1)],
-      ...Object.entries(measured.memory).map(([method, bytes]) => [method.replaceAll("_", " "), `${count(bytes / 1e6, 1)} MB`]),
+      ...Object.entries(measured.memory).map(([method, bytes]) => [
+        method.replaceAll("_", " "),
+        `${count(bytes / 1e6, 1)} MB`,
+      ]),
       ["operations of a step", `${count(measured.training_flops / 1e9, 3)} GFLOP`],
       ["operations forward", `${count(measured.forward_flops / 1e9, 3)} GFLOP`],
       ["parameters", `${count(measured.parameters)}, ${count(measured.over_softmax, 3)} % over softmax`],
@@ -171,7 +182,14 @@ function curveOf(run, curves) {
       margin: { l: 10, r: 10, t: 20, b: 10 },
       xaxis: { title: { text: "step" }, automargin: true },
       yaxis: { title: { text: "accuracy, %" }, automargin: true },
-      yaxis2: { title: { text: "loss, nats" }, automargin: true, overlaying: "y", side: "right", showgrid: false, tickmode: "auto" },
+      yaxis2: {
+        title: { text: "loss, nats" },
+        automargin: true,
+        overlaying: "y",
+        side: "right",
+        showgrid: false,
+        tickmode: "auto",
+      },
     },
   };
   waiting.add(box, () => draw(box, figure));
@@ -206,7 +224,13 @@ function runView(run, content, curves) {
       pairs(flat(settings), run.modified),
       el("h3", {}, "Where the protocol leaves its source"),
       deviations.length
-        ? el("ul", {}, ...deviations.map(({ text, restore }) => el("li", {}, text, restore ? el("code", {}, ` ${restore}`) : "")))
+        ? el(
+            "ul",
+            {},
+            ...deviations.map(({ text, restore }) =>
+              el("li", {}, text, restore ? el("code", {}, ` ${restore}`) : null),
+            ),
+          )
         : el("p", {}, "Nowhere."),
     ),
     part("Data", pairs(flat(data))),

@@ -123,7 +123,16 @@ class TableView {
     const pages = Math.ceil(count / this.pageSize) || 1;
     if (pages === 1) return this.pager.replaceChildren();
     const to = (label, page, name) =>
-      el("button", { type: "button", "data-to": name, disabled: page < 0 || page >= pages, click: () => this.go(page, name) }, label);
+      el(
+        "button",
+        {
+          type: "button",
+          "data-to": name,
+          disabled: page < 0 || page >= pages,
+          click: () => this.go(page, name),
+        },
+        label,
+      );
     return this.pager.replaceChildren(
       to("Previous", this.page - 1, "previous"),
       el("span", { "aria-live": "polite" }, ` page ${this.page + 1} of ${pages} `),

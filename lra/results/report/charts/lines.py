@@ -80,7 +80,9 @@ def _without(chart: GrowthChart) -> list[str]:
 def _line(line: Line, unit: str, scale: float, look: Look) -> dict[str, Any]:
     y, low, high = (np.array(part) / scale for part in (line.values, line.low, line.high))
     grows = line.growth
-    exponent = f" N^{grows.exponent:.2f} ({grows.smallest:.2f} to {grows.largest:.2f})" if grows else ""
+    exponent = ""
+    if grows:
+        exponent = f" N^{grows.exponent:.2f} ({grows.smallest:.2f} to {grows.largest:.2f})"
     return _style(line.attention, look) | {
         "mode": "lines+markers",
         "name": plain(line.attention + exponent),

@@ -6,6 +6,7 @@ import pytest
 
 from lra.results.report.page import page, write_page
 
+from .conftest import missing
 from .made_up import failed, many, run, table
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&<b>"
@@ -135,6 +136,15 @@ def test_a_run_opens_by_its_address_with_all_that_is_on_record(seen):
     assert one.name in seen.page.title()
 
 
+def test_a_missing_browser_is_a_failure_where_every_change_is_tested(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="none is installed"):
+        missing("none is installed")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="none is installed"):
+        missing("none is installed")
+
+
 @pytest.mark.parametrize("address", ["#run=none", "#run=%zz", "#run="])
 def test_an_address_of_no_run_says_so(seen, address):
     seen.go(address)
@@ -183,6 +193,17 @@ def test_a_narrow_screen_has_no_sideways_scroll_of_the_page(visit, small):
     box = seen.page.locator("#runs .scroll")
     assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
     assert all(link.bounding_box()["height"] >= 24 for link in seen.page.locator("nav a").all())
+
+
+def test_figures_follow_the_page_to_dark_and_back(seen):
+    seen.draw()
+    label = seen.page.locator(".plot").first.locator(".xtitle")
+    colors = []
+    for scheme in ("dark", "light"):
+        seen.page.emulate_media(color_scheme=scheme)
+        seen.page.wait_for_timeout(100)
+        colors.append(label.evaluate("(text) => getComputedStyle(text).fill"))
+    assert colors == ["rgb(232, 234, 237)", "rgb(27, 31, 36)"]
 
 
 def test_print_shows_every_figure_and_no_controls(seen):
