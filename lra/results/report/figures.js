@@ -50,7 +50,6 @@ function themed(box, traces, layout) {
 
 /** Black marks become light where the page is dark. */
 function inked(traces) {
-  const text = JSON.stringify(traces);
   let text = JSON.stringify(traces); // a copy, which plotly may change
   if (dark.matches) {
     text = text.replaceAll('"#000000"', '"#f0f0f0"').replaceAll("rgba(0,0,0,", "rgba(240,240,240,");

@@ -40,6 +40,7 @@ class Visit:
     def __init__(self, browser, path, address="", **options):
         self.context = browser.new_context(reduced_motion="reduce", **options)
         self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
         self.errors, self.requests = [], []
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

@@ -94,6 +94,7 @@ def test_a_figure_of_another_group_is_chosen_and_its_numbers_stand_in_a_table(se
     figure.locator("select").select_option("1")
     assert seen.page.locator(".plot").first.get_attribute("aria-label") != before
     figure.locator("summary").click()
+    figure.locator("tbody tr").first.wait_for()
     assert figure.locator("tbody tr").count() == 4
 
 
@@ -103,6 +104,7 @@ def test_a_run_opens_by_its_link_and_back_returns(seen):
     link.scroll_into_view_if_needed()
     scrolled = seen.page.evaluate("scrollY")
     link.click()
+    seen.page.wait_for_selector("#one", state="visible")
     assert seen.page.inner_text("h1:visible") == "softmax+gfsa on listops, seed 1"
     assert seen.page.evaluate("document.activeElement.tagName") == "H1"
     assert not seen.page.locator("#tables").is_visible()
@@ -153,6 +155,7 @@ def test_an_address_of_no_run_says_so(seen, address):
 
 def test_a_run_without_a_result_shows_why(seen):
     seen.page.locator("#overview table a").click()
+    seen.page.wait_for_selector("#one", state="visible")
     text = seen.page.inner_text("#one")
     assert "out of memory: it was too large" in text and "it has no curve" in text
 
@@ -175,6 +178,7 @@ def test_hostile_names_do_nothing_and_are_read_as_they_are(visit, tmp_path):
     assert seen.page.locator(".plot .textpoint").first.text_content() == HOSTILE
     assert HOSTILE in seen.label_at(seen.page.locator(".plot").first.locator(".points path").last)
     seen.page.locator("#runs tbody a").first.click()
+    seen.page.wait_for_selector("#one", state="visible")
     assert seen.page.inner_text("h1:visible").startswith(HOSTILE)
     assert seen.page.inner_text("#one code") == HOSTILE
 
@@ -197,19 +201,19 @@ def test_a_narrow_screen_has_no_sideways_scroll_of_the_page(visit, small):
 
 def test_figures_follow_the_page_to_dark_and_back(seen):
     seen.draw()
+    from playwright.sync_api import expect
+
     label = seen.page.locator(".plot").first.locator(".xtitle")
-    colors = []
-    for scheme in ("dark", "light"):
+    for scheme, color in (("dark", "rgb(232, 234, 237)"), ("light", "rgb(27, 31, 36)")):
         seen.page.emulate_media(color_scheme=scheme)
-        seen.page.wait_for_timeout(100)
-        colors.append(label.evaluate("(text) => getComputedStyle(text).fill"))
-    assert colors == ["rgb(232, 234, 237)", "rgb(27, 31, 36)"]
+        expect(label).to_have_css("fill", color)
 
 
 def test_print_shows_every_figure_and_no_controls(seen):
     seen.page.emulate_media(media="print")
     seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert seen.page.locator("#figures .plot .main-svg").count() >= 4
+    for plot in seen.page.locator("#figures .plot").all():
+        plot.locator(".main-svg").first.wait_for()
     assert not seen.page.locator("nav").is_visible()
     assert not seen.page.locator(".filters").first.is_visible()
     seen.page.emulate_media(media="screen")
