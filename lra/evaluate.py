@@ -8,6 +8,7 @@ from attention_zoo import UsageError, parse_spec
 from lra.failures import memory_errors
 from lra.model import build_model
 from lra.results.record import RECORD, Record, read_record
+from lra.results.runs import find_run
 from lra.run import CHECKPOINT, open_data
 from lra.run_config import RunConfig, choose_accelerator, require_support
 from lra.system.files import sha256_of
@@ -16,14 +17,12 @@ from lra.training.fit import ONE_DEVICE, evaluation, new_trainer
 from lra.training.module import Classifier
 
 
-def find_run(name: str, results: Path) -> Path:
-    """The folder of a run, given as a path or as its name under `results/runs`."""
-    for folder in (Path(name), results / "runs" / name):
-        if (folder / RECORD).is_file():
-            return folder
-    raise UsageError(
-        f"no finished run {name}: neither a folder with {RECORD} nor a name in {results / 'runs'}"
-    )
+def find_finished(name: str, results: Path) -> Path:
+    """The folder of a run with a result, given as `find_run` takes it."""
+    folder = find_run(name, results)
+    if not (folder / RECORD).is_file():
+        raise UsageError(f"{folder} has no finished run, only the record of its failure")
+    return folder
 
 
 def evaluate(

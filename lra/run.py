@@ -39,7 +39,8 @@ from lra.system.files import sha256_of, sync_folder, whole
 from lra.system.locks import LOCK, locked
 from lra.tasks import get_task
 from lra.training.checkpoints import newest_checkpoint
-from lra.training.fit import METRICS, ONE_DEVICE, Launch, Outcome, train
+from lra.training.fit import ONE_DEVICE, Launch, Outcome, train
+from lra.training.metrics import METRICS
 from lra.training.progress import Report, duration
 
 CHECKPOINT = "best.ckpt"

@@ -24,6 +24,13 @@ def test_loading_prints_its_share_of_a_step():
     assert done.stdout.count(" %") == 2
 
 
+def test_tables_prints_what_reading_and_rendering_take():
+    command = [sys.executable, "-m", "benchmarks.tables", "--runs", "20"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "20 runs: read in 0." in done.stdout and " s, tabled in " in done.stdout
+
+
 def test_approximation_prints_errors_beside_costs():
     words = ["--length", "32", "--budgets", "4", "--scales", "0.5", "--draws", "2"]
     command = [sys.executable, "-m", "benchmarks.approximation", *words, "--repetitions", "1"]

@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": (parsers.prepare_parser, "commands", "prepare_data"),
     "measure": (parsers.measure_parser, "running", "measure_variants"),
     "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
+    "results": (parsers.results_parser, "records", "manage"),
     "table": (parsers.table_parser, "commands", "print_table"),
 }
 

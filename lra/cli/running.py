@@ -10,7 +10,7 @@ from tabulate import tabulate
 from attention_zoo import UsageError
 from lra.cli.common import import_plugins, say
 from lra.data.prepare import find_source, prepare
-from lra.evaluate import evaluate, find_run
+from lra.evaluate import evaluate, find_finished
 from lra.failures import RunFailure
 from lra.grid.jobs import Run
 from lra.grid.overview import Overview
@@ -181,7 +181,7 @@ def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
 
 def evaluate_run(options: argparse.Namespace) -> int:
     import_plugins(options.plugin)
-    folder = find_run(options.run, options.results)
+    folder = find_finished(options.run, options.results)
     with interrupts.obeyed():
         record, now = evaluate(
             folder,

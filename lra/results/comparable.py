@@ -1,8 +1,10 @@
 """Which records may stand beside which: in accuracy, and in time and memory."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
+from lra.protocols import Protocol
 from lra.results.record import Failure, Record
 from lra.system.files import fingerprint
 
@@ -32,8 +34,13 @@ def column(record: Recorded) -> tuple:
         record.task,
         record.data.source,
         record.data.fingerprint,
-        fingerprint(record.protocol.settings),
+        settings_fingerprint(record.protocol),
     )
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of records share a few protocols
+def settings_fingerprint(protocol: Protocol) -> str:
+    return fingerprint(protocol.settings)
 
 
 def machine(record: Recorded) -> tuple:
@@ -62,7 +69,7 @@ def once(records: Iterable[Recorded]) -> list[Recorded]:
 
 
 def _rank(record: Recorded) -> tuple:
-    return isinstance(record, Record), record.finished, record.command
+    return isinstance(record, Record), record.finished, repr(record)
 
 
 def _place(record: Recorded) -> tuple:

@@ -1,6 +1,7 @@
 """One JSON a run: what it was, what came out, what it cost, where it ran."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from attention_zoo import UsageError
 from attention_zoo.errors import one_line
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
+from lra.results.migrate import migrated
 from lra.system.environment import Environment
 from lra.system.files import write_json
 from lra.tasks import get_task
@@ -17,7 +19,7 @@ from lra.training.evaluation import Evaluation
 from lra.typed import load
 
 SCHEMA = 3
-RECORD, FAILURE = "record.json", "failure.json"
+RUNS, RECORD, FAILURE = "runs", "record.json", "failure.json"
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,13 @@ class Part:
 @dataclass(frozen=True)
 class Training:
     """seconds: of all parts, validations included. best_step: of the weights that were tested,
-    which best.ckpt holds; checkpoint: its SHA-256."""
+    which best.ckpt holds; checkpoint: its SHA-256. checkpoint and started are None where a record
+    of schema 1 did not keep them."""
 
     seconds: float
     best_step: int
-    checkpoint: str
-    started: str
+    checkpoint: str | None
+    started: str | None
     parts: list[Part]
 
 
@@ -120,11 +123,10 @@ def write_record(directory: Path, record: Record | Failure) -> None:
 
 
 def read_record(path: Path) -> Record | Failure:
-    """The record in a file; UsageError names the file and what is wrong with it."""
+    """The record in a file, of this schema or an older one; UsageError names the file and what is
+    wrong with it."""
     try:
-        content = json.loads(path.read_bytes())
-        if isinstance(content, dict) and content.get("schema") != SCHEMA:
-            raise UsageError(f"schema is {content.get('schema')!r}, not {SCHEMA}")
+        content = migrated(json.loads(path.read_bytes()), SCHEMA)
         return load(Failure if path.name == FAILURE else Record, content)
     except (ValueError, RecursionError) as error:  # UsageError, and what json raises
         raise UsageError(f"{path}: {one_line(error)}") from error
@@ -135,17 +137,36 @@ def read_record(path: Path) -> Record | Failure:
 def read_records(results: Path) -> Iterator[Record | Failure | UsageError]:
     """Each run's record under `results`, or of its failure where that is all there is, in the
     order of their paths; errors for those that are none."""
-    for directory in sorted(results.glob("runs/*")):
+    for directory in run_folders(results):
         yield from read_run(directory)
 
 
 def read_run(directory: Path) -> Iterator[Record | Failure | UsageError]:
     """What is on record of the run in a folder, as `read_records` has it; nothing where nothing
     is."""
+    path = record_file(directory)
+    if path:
+        try:
+            yield read_record(path)
+        except UsageError as error:
+            yield error
+
+
+def run_folders(results: Path) -> list[Path]:
+    """The folders of runs, on record or not, in the order of their names. Those that begin with a
+    dot are on their way in or out."""
+    runs = results / RUNS
+    try:
+        with os.scandir(runs) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    return [runs / name for name in sorted(names) if not name.startswith(".")]
+
+
+def record_file(directory: Path) -> Path | None:
+    """The file that says how the run in a folder ended: its record, else its failure."""
     for path in (directory / RECORD, directory / FAILURE):
-        if path.exists():
-            try:
-                yield read_record(path)
-            except UsageError as error:
-                yield error
-            return
+        if os.path.exists(path):
+            return path
+    return None

@@ -1,4 +1,4 @@
-"""The learning curve: what was logged at which step, as a CSV that outlives a killed run."""
+"""Writes the learning curve: what was logged at which step, as a CSV that outlives a killed run."""
 
 import csv
 import io
@@ -9,8 +9,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lra.system.files import whole
-
-COLUMNS = ("step", "train.loss", "train.accuracy", "val.loss", "val.accuracy")
+from lra.training.metrics import COLUMNS
 
 
 class Curve(Logger):

@@ -24,10 +24,9 @@ from lra.tasks import get_task
 from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
 from lra.training.curve import Curve
 from lra.training.evaluation import Evaluation
+from lra.training.metrics import METRICS
 from lra.training.module import Classifier
 from lra.training.progress import Progress, Report
-
-METRICS = "metrics.csv"
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def test_an_attention_that_returns_no_operator_gives_one_line(tmp_path, monkeypa
         ("--task listops --attn linear --strategy magic", "Lightning says"),
         ("--task listops --attn linear --strategy ddp_spawn", "use ddp"),
         ("--task listops --attn linear --source official", "not hold the official files"),
-        ("evaluate nothing", "no finished run nothing"),
+        ("evaluate nothing", "no run 'nothing'"),
         ("evaluate", "required: RUN"),
     ],
 )

@@ -108,7 +108,7 @@ def change(**changes):
     ("damage", "message"),
     [
         (lambda content: [], "value is no object of Record"),
-        (change(schema=99), "schema is 99, not 3"),
+        (change(schema=99), "made by a newer version: schema 99, this one reads up to 3"),
         (change(extra=1), "unknown key in Record 'extra'"),
         (change(seed="0"), "seed is '0', no <class 'int'>"),
         (change(test={"loss": 1.0, "accuracy": 0.5}), "test lacks count"),

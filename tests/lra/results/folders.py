@@ -1,0 +1,60 @@
+"""Results folders, made up."""
+
+import json
+import multiprocessing
+from contextlib import contextmanager
+
+from lra.results.record import Record, read_records, write_record
+from lra.system.locks import locked
+
+
+def put(results, record, name=None):
+    """A run's folder as a run leaves it."""
+    folder = results / "runs" / (name or f"{record.attention}-s{record.seed}-{record.identity[:8]}")
+    folder.mkdir(parents=True)
+    write_record(folder, record)
+    (folder / ".lock").write_text("process 1 on host\n")
+    (folder / "log.txt").write_text(f"log of {record.identity}\n")
+    if isinstance(record, Record):
+        (folder / "best.ckpt").write_bytes(record.identity.encode())
+        (folder / "metrics.csv").write_text("step\n")
+    return folder
+
+
+def contents(results):
+    """The records under `results`, as a set: what its tables are made of."""
+    return {json.dumps(vars(record), default=vars, sort_keys=True) for record in found(results)}
+
+
+def found(results):
+    return list(read_records(results))
+
+
+def tree(folder):
+    """Every file below a folder with its content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@contextmanager
+def worked_on(folder):
+    """While another process holds the lock of a run."""
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(folder / ".lock", ready, end))
+    process.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        end.set()
+        process.join()
+
+
+def _hold(path, ready, end):
+    with locked(path, print):
+        ready.set()
+        end.wait()
