@@ -1,5 +1,6 @@
 """The one encoder that all variants share."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -125,14 +126,22 @@ def sinusoidal(N: int, C: int) -> Tensor:  # (N, C)
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
-def build_model(spec: Spec, protocol: Protocol, task: str, seed: int) -> Encoder:
-    """The seed's encoder: shared weights are the same for all variants."""
+def build_model(
+    spec: Spec, protocol: Protocol, task: str, seed: int, max_len: int | None = None
+) -> Encoder:
+    """The seed's encoder: shared weights are the same for all variants.
+
+    max_len: the longest sequence where not the task's; positions that the protocol lacks for it are
+    added.
+    """
     torch.manual_seed(derive(seed, "init"))
-    about = get_task(task).metadata
+    about, settings = get_task(task).metadata, protocol.model
+    max_len = max_len or protocol.task.max_len
+    needed = max_len + (settings.pooling == "cls")
     return Encoder(
         spec,
-        protocol.model,
+        replace(settings, positions=max(settings.positions, needed)),
         classes=about.classes,
-        max_len=protocol.task.max_len,
+        max_len=max_len,
         sequences=about.sequences,
     )

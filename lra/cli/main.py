@@ -18,10 +18,11 @@ COMMANDS = {
     "list": (parsers.list_parser, "listings", "list_all"),
     "check": (parsers.check_parser, "checking", "check_attention"),
     "prepare": (parsers.prepare_parser, "commands", "prepare_data"),
-    "measure": (parsers.measure_parser, "running", "measure_variants"),
+    "measure": (parsers.measure_parser, "measuring", "measure_variants"),
     "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
     "results": (parsers.results_parser, "records", "manage"),
     "table": (parsers.table_parser, "commands", "print_table"),
+    "figure": (parsers.figure_parser, "figures", "draw_figures"),
 }
 
 

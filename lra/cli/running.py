@@ -1,14 +1,13 @@
-"""The commands that run things: a grid of runs, a measurement, an evaluation."""
+"""The commands that run things: a grid of runs, an evaluation."""
 
 import argparse
 from pathlib import Path
 
-import pandas as pd
 import torch
 from tabulate import tabulate
 
 from attention_zoo import UsageError
-from lra.cli.common import import_plugins, say
+from lra.cli.common import import_plugins, memory_of_one, say
 from lra.data.prepare import find_source, prepare
 from lra.evaluate import evaluate, find_finished
 from lra.failures import RunFailure
@@ -18,14 +17,11 @@ from lra.grid.plan import plan, titles
 from lra.grid.pool import Limits, Pool
 from lra.grid.worker import Job
 from lra.journal import UNFINISHED
-from lra.measure.process import measure_apart
 from lra.results.record import FAILURE, read_record, read_run
-from lra.results.tables import batch_of, cost_columns, heading, presented, render
+from lra.results.tables import render
 from lra.run import Place, recorded
 from lra.run_config import RunConfig
 from lra.system import interrupts
-from lra.system.environment import environment
-from lra.system.memory import available_memory
 from lra.tasks import get_task
 from lra.training.checkpoints import newest_checkpoint
 from lra.training.fit import Launch, new_trainer, tensorboard
@@ -102,20 +98,6 @@ def default_jobs(config: RunConfig, devices: int) -> int:
     return 1
 
 
-def memory_of_one(
-    accelerator: str, jobs: int = 1, devices: int = 1, asked: int | None = None
-) -> int | None:
-    """Bytes of main memory that each process may take; None where a GPU is used."""
-    if accelerator != "cpu":
-        if asked:
-            raise UsageError("--memory-limit is for runs on the CPU; a GPU's memory is its limit")
-        return None
-    available = available_memory()
-    if asked is None and available is not None:
-        asked = available // jobs
-    return asked and asked // devices
-
-
 def print_states(configs: list[RunConfig], place: Place, rerun: bool) -> None:
     rows = [
         {
@@ -142,41 +124,6 @@ def state_of(config: RunConfig, place: Place, rerun: bool) -> str:
     except UsageError as error:
         return f"damaged: {error}"
     return "to run"
-
-
-def measure_variants(options: argparse.Namespace) -> int:
-    failures: list[str] = []
-    groups: dict[str, list[RunConfig]] = {}
-    for config in configurations(options, [options.task], [0]):
-        groups.setdefault(str(config.modified), []).append(config)
-    for configs in groups.values():
-        print_costs(configs, failures)
-    if failures:
-        raise RunFailure("; ".join(failures))
-    return 0
-
-
-def print_costs(configs: list[RunConfig], failures: list[str]) -> None:
-    """A table of variants that differ in their attention alone."""
-    rows = []
-    for config in configs:
-        say(f"measuring {config.attention}")
-        try:
-            measurement = measure_apart(config, memory_of_one(config.accelerator))
-        except UsageError as error:
-            failures.append(str(error))
-            continue
-        name, kernels = str(config.attention), ", ".join(measurement.kernels)
-        rows.append({"attention": name, **cost_columns(measurement), "kernel": kernels})
-    if rows:
-        where, protocol = environment(torch.device(config.accelerator)), config.protocol
-        print(presented(pd.DataFrame(rows)))
-        print(f"\n{heading(config.task, protocol, config.modified)}")
-        print(
-            f"Batch {batch_of(protocol, config.micro_batch)}, N = {protocol.task.max_len:,}, "
-            f"{config.precision}; {where.device}, {where.threads} threads, torch "
-            f"{where.versions['torch']}"
-        )
 
 
 def evaluate_run(options: argparse.Namespace) -> int:

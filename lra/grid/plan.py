@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import one_line
@@ -38,11 +39,7 @@ def plan(
     for task in dict.fromkeys(tasks):
         for combination in expand(settings):
             asked = with_source(get_protocol(protocol, task), source)
-            changed, modified = override(asked, combination)
-            if "training.warmup" in modified and not any("warmup" in text for text in combination):
-                warmup = modified["training.warmup"]
-                say(f"training.warmup is scaled with training.steps, to {warmup}")
-            changed, found = decided(changed, task, data_dir, modified)
+            changed, modified, found = settled(asked, task, combination, data_dir, say)
             for seed in dict.fromkeys(seeds):
                 for spec in specs:
                     config = RunConfig(
@@ -79,6 +76,21 @@ def titles(configs: Sequence[RunConfig]) -> list[str]:
         + "".join(f" {key}={v}" for key, v in config.modified.items() if len(values[key]) > 1)
         for config in configs
     ]
+
+
+def settled(
+    protocol: Protocol,
+    task: str,
+    settings: Sequence[str],
+    data_dir: Path,
+    say: Callable[[str], None],
+) -> tuple[Protocol, dict[str, Any], Source]:
+    """The protocol with these settings, those that differ from it by name, and its data."""
+    changed, modified = override(protocol, settings)
+    if "training.warmup" in modified and not any("warmup" in text for text in settings):
+        say(f"training.warmup is scaled with training.steps, to {modified['training.warmup']}")
+    changed, source = decided(changed, task, data_dir, modified)
+    return changed, modified, source
 
 
 def decided(

@@ -7,6 +7,15 @@ from collections.abc import Callable
 
 import torch
 
+# The method that stands for a device in tables and figures.
+HEADLINE_MEMORY = {"cpu": "cpu_allocator_peak", "cuda": "cuda_allocated_peak"}
+
+
+def headline(memory: dict[str, int]) -> int:
+    """Bytes by that method, of all that were used."""
+    (method,) = set(memory) & set(HEADLINE_MEMORY.values())
+    return memory[method]
+
 
 def process_rss_peak() -> int:
     """The most physical memory this process has held, Python and torch included."""

@@ -13,7 +13,7 @@ from lra.system.files import write_json
 from lra.typed import load
 
 SCHEMA = 1
-OK = "ok"
+OK, FAILS, UNSUPPORTED, TIME_LIMIT = "ok", "fails its contract", "unsupported", "time limit"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Pass:
 class Row:
     """status: `ok`, or how it ended: `out of memory`, `time limit`, `killed`, `fails its contract`,
     `unsupported` or `error`, with a reason; then there are no figures. training: forward and
-    backward. memory: bytes of the training pass by method, as a run's record has them."""
+    backward. memory: bytes of the training pass by method, as a run's record has them.
+    parameters: learned ones of the operator, layer or model."""
 
     attention: str
     N: int
@@ -44,11 +45,13 @@ class Row:
     training: Pass | None = None
     memory: dict[str, int] | None = None
     kernels: list[str] | None = None
+    parameters: int | None = None
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the rows share. task, protocol, modified, micro_batch: at level step alone."""
+    """What the rows share. dtype: of all that is computed; at level step the precision, as a run's
+    record names it. task, protocol, modified, micro_batch: at level step alone."""
 
     level: Literal["operator", "layer", "step"]
     batch: int

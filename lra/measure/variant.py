@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from attention_zoo import Spec, parse_spec
 from attention_zoo.costs import count_flops, cpu_allocator_peak
 from lra.measure.memory import cuda_peaks, process_rss_peak
 from lra.measure.timing import Timing, time_step
-from lra.model import Encoder, build_model
+from lra.model import build_model
 from lra.protocols import Protocol
 from lra.seeds import generator
 from lra.tasks import get_task
@@ -45,10 +46,11 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Steps:
-    """A variant ready to be timed. training: forward, backward, optimiser; forward: eval, no
-    gradients. Data are on the device; there is no loader and no logging."""
+    """A variant ready to be timed. training: forward, backward, and of a model the optimiser, too;
+    forward: eval, no gradients, and none are left behind. Data are on the device; there is no
+    loader and no logging."""
 
-    model: Encoder
+    model: nn.Module
     training: Callable[[], None]
     forward: Callable[[], None]
 
@@ -61,12 +63,17 @@ def steps_of(
     device: torch.device,
     precision: str,
     micro: int | None = None,
+    N: int | None = None,
+    compile: bool = False,
 ) -> Steps:
-    """micro: examples that go through the model at once, None for the whole batch."""
-    model = build_model(spec, protocol, task, seed=0).to(device)
+    """micro: examples that go through the model at once, None for the whole batch. N: tokens of a
+    sequence, None for the task's length."""
+    N = N or protocol.task.max_len
+    model = build_model(spec, protocol, task, seed=0, max_len=N).to(device)
+    call = torch.compile(model, dynamic=False) if compile else model
     optimizer = torch.optim.AdamW(parameter_groups(model, protocol.training.weight_decay))
     settings = protocol.training
-    B, N = settings.batch, protocol.task.max_len
+    B = settings.batch
     about, draws = get_task(task).metadata, generator(0, "measure")
     shape = (B, N) if about.sequences == 1 else (B, about.sequences, N)
     first = 0 if about.padding is None else 1
@@ -81,7 +88,7 @@ def steps_of(
         model.train()
         optimizer.zero_grad(set_to_none=True)
         with autocast():
-            loss, _ = training_loss(model, (tokens, keep, labels), micro)
+            loss, _ = training_loss(call, (tokens, keep, labels), micro)
         loss.backward()
         if settings.clip_value is not None:
             torch.nn.utils.clip_grad_value_(model.parameters(), settings.clip_value)
@@ -95,7 +102,7 @@ def steps_of(
         optimizer.zero_grad(set_to_none=True)
         with autocast():
             for i in range(0, B, micro or B):
-                model(tokens[i : i + (micro or B)], keep[i : i + (micro or B)])
+                call(tokens[i : i + (micro or B)], keep[i : i + (micro or B)])
 
     return Steps(model, training, forward)
 
@@ -148,6 +155,6 @@ def softmax_parameters(protocol: Protocol, task: str) -> int:
         return count_parameters(build_model(parse_spec("softmax"), protocol, task, seed=0))
 
 
-def count_parameters(model: torch.nn.Module) -> int:
+def count_parameters(model: nn.Module) -> int:
     """Learned ones."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

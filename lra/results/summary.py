@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from attention_zoo.spec import base_of
+from lra.measure.memory import HEADLINE_MEMORY
 from lra.results.comparable import Recorded, column, conditions, machine, once
 from lra.results.record import Failure, Record, learned
 from lra.results.statistics import Paired, binomial_error, mean, paired, std
 
 # The memory that a method's tables and figures speak of, by kind of device.
-HEADLINE_MEMORY = {"cpu": "cpu_allocator_peak", "cuda": "cuda_allocated_peak"}
 
 
 @dataclass(frozen=True)

@@ -20,3 +20,13 @@ def keep_freed_memory() -> None:
             return  # a C library without mallopt
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def return_freed_memory() -> None:
+    """Gives back to the system what `keep_freed_memory` kept, for other processes; the next steps
+    fault their pages in again."""
+    if sys.platform == "linux":
+        try:
+            ctypes.CDLL(None).malloc_trim(0)
+        except (AttributeError, OSError):
+            return

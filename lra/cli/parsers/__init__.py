@@ -1,5 +1,6 @@
 """What can be typed, a parser a command."""
 
+from lra.cli.parsers.figures import figure_parser
 from lra.cli.parsers.inspect import check_parser, list_parser
 from lra.cli.parsers.measure import measure_parser
 from lra.cli.parsers.prepare import prepare_parser
@@ -13,6 +14,7 @@ __all__ = [
     "PROGRAM",
     "check_parser",
     "evaluate_parser",
+    "figure_parser",
     "list_parser",
     "measure_parser",
     "prepare_parser",

@@ -29,6 +29,7 @@ commands (each has its own --help):
   run_lra.py evaluate   a finished run's checkpoint, evaluated again
   run_lra.py results    list, show, remove and merge runs on record
   run_lra.py table      tables from the runs on record
+  run_lra.py figure     figures from what is on record: bubble, growth, curves, tasks
 """
 
 

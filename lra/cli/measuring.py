@@ -1,0 +1,134 @@
+"""`measure`: a sheet on disk, and its tables."""
+
+import argparse
+import datetime
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from attention_zoo import UsageError
+from lra.cli.common import import_plugins, say
+from lra.cli.measure_jobs import command, default_name, jobs_of, unsupported
+from lra.cli.sheets import changes_text, sheet_text
+from lra.failures import Killed, RunFailure
+from lra.measure.bench import bench, machine_of
+from lra.measure.compare import compare, elsewhere, failures, require_same
+from lra.measure.job import Job, Machine
+from lra.measure.sheet import (
+    FAILS,
+    OK,
+    SCHEMA,
+    UNSUPPORTED,
+    Row,
+    Sheet,
+    read_sheet,
+    write_sheet,
+)
+
+FOLDER = Path("results", "measurements")
+BROKEN = (FAILS, Killed.kind, RunFailure.kind)  # statuses that are no answer
+
+
+def measure_variants(options: argparse.Namespace) -> int:
+    """Status 1 where a variant was not measured and should have been, or has become worse than
+    --fail-above allows."""
+    import_plugins(options.plugin)
+    if options.fail_above is not None and options.against is None:
+        raise UsageError("--fail-above needs --against FILE, the measurement to compare with")
+    jobs, lengths = jobs_of(options)
+    old = None if options.against is None else earlier(options.against, jobs, lengths)
+    out = options.out or FOLDER / default_name(jobs, lengths)
+    replaced = standing(out, jobs, lengths)
+    say("the machine's limits")
+    machine = machine_of(jobs[0])
+    other = [] if old is None else elsewhere(old.environment, machine.environment)
+    if other and options.fail_above is not None:
+        raise UsageError(f"--fail-above: {options.against} is no measure here: {'; '.join(other)}")
+    if replaced is not None and elsewhere(replaced.environment, machine.environment):
+        raise UsageError(f"{out} was measured elsewhere; give another --out")
+    sheet = written(out, jobs, lengths, machine, options.time_limit)
+    print(sheet_text(sheet))
+    say(f"the measurement is in {out}")
+    worse: list[str] = []
+    if old is not None:
+        changes, lost = compare(old, sheet)
+        print(f"\n{changes_text(changes, lost, options.against, other)}")
+        if options.fail_above is not None:
+            worse = failures(changes, lost, options.fail_above)
+    return verdict(sheet, worse, options.fail_above)
+
+
+def written(
+    out: Path, jobs: Sequence[Job], lengths: Sequence[int], machine: Machine, time_limit: float
+) -> Sheet:
+    """The sheet, which is on disk after every group of variants, as far as it is."""
+    refused = [
+        Row(job.attention, N, UNSUPPORTED, "; ".join(reasons))
+        for job in jobs
+        if (reasons := unsupported(job))
+        for N in lengths
+    ]
+    names = {row.attention for row in refused}
+    runnable = [job for job in jobs if job.attention not in names]
+    order = [job.attention for job in jobs]
+    rows: list[Row] = []
+    measured = bench(runnable, lengths, time_limit=time_limit, say=say)
+    for group in itertools.chain([refused] if refused else [], measured):
+        rows = sorted([*rows, *group], key=lambda row: (order.index(row.attention), row.N))
+        sheet = Sheet(
+            SCHEMA,
+            datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            command(jobs, lengths),
+            jobs[0].settings,
+            machine.environment,
+            machine.limits,
+            rows,
+        )
+        write_sheet(out, sheet)
+    return sheet
+
+
+def earlier(path: Path, jobs: Sequence[Job], lengths: Sequence[int]) -> Sheet:
+    """The sheet to compare with; UsageError where there is nothing to compare."""
+    sheet = read_sheet(path)
+    try:
+        require_same(sheet.settings, jobs[0].settings)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    now = {(job.attention, N) for job in jobs for N in lengths}
+    if not now & {(row.attention, row.N) for row in sheet.rows}:
+        raise UsageError(f"{path} has no row of these attentions and lengths")
+    return sheet
+
+
+def standing(out: Path, jobs: Sequence[Job], lengths: Sequence[int]) -> Sheet | None:
+    """The sheet that would be replaced; UsageError where more than its like would be lost."""
+    if not out.exists():
+        return None
+    try:
+        sheet = read_sheet(out)
+        require_same(sheet.settings, jobs[0].settings)
+    except UsageError as error:
+        raise UsageError(f"{out} is not overwritten: {error}; give another --out") from error
+    now = {(job.attention, N) for job in jobs for N in lengths}
+    more = [row for row in sheet.rows if (row.attention, row.N) not in now]
+    if more:
+        raise UsageError(
+            f"{out} is not overwritten: it has {len(more)} rows that this measurement has not, "
+            f"{more[0].attention} at N={more[0].N:,} for one; give another --out"
+        )
+    return sheet
+
+
+def verdict(sheet: Sheet, worse: Sequence[str], above: float | None) -> int:
+    broken = [row for row in sheet.rows if row.status in BROKEN]
+    problems = [f"{row.attention} N={row.N:,} {row.status}: {row.reason}" for row in broken[:1]]
+    if len(broken) > 1:
+        problems.append(f"and {len(broken) - 1} rows more are without figures")
+    if worse:
+        problems.append(f"worse than × {above:g}: {'; '.join(worse)}")
+    if not problems and not any(row.status == OK for row in sheet.rows):
+        problems.append("no row has figures")
+    if problems:
+        raise RunFailure("; ".join(problems))
+    return 0

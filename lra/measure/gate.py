@@ -1,0 +1,137 @@
+"""Whether a variant computes what its paper says, before any figure of it is given."""
+
+from dataclasses import replace
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from attention_zoo.layer import SelfAttention
+from attention_zoo.spec import attention_of
+from attention_zoo.testing import CHECKS, Case, verdict
+from attention_zoo.testing.cases import D, at, disturb, gradients, learned, reference_of
+from lra.measure.job import Job
+from lra.measure.subject import applied, module_of
+
+# Of the contract kit, but for what is measured here anyway.
+CONTRACT = tuple(name for name in CHECKS if name != "growth")
+CASE = Case(33, (33, 20, 3))  # N is odd and two examples are padded
+
+
+def failure(job: Job) -> str | None:
+    """Why there may be no figures of a job's variant; None where its contract holds.
+
+    The kit's checks run on the CPU in float64, where the attention runs there at all; then what is
+    measured is compared, on its device and in its dtype, with the attention's reference.
+    """
+    if not attention_of(job.spec).unsupported("cpu", torch.float64, D):
+        for name in job.checks:
+            found = verdict(name, job.attention)
+            if found.outcome == "fails":
+                return f"{name}: {found.detail}"
+    with torch.random.fork_rng(devices=[]):
+        return disagreement(job)
+
+
+def disagreement(job: Job) -> str | None:
+    """What is off on the measured device: results or gradients that differ from the float64
+    reference by more than √ε of their norm, half of the dtype's digits; None where nothing is.
+
+    Where an attention is excepted from the kit's check of autocast, its layer may differ in 16 bits
+    since its decisions, such as hashes, do; its operator, which is given rounded q and k, may not.
+    """
+    operator = replace(job, settings=replace(job.settings, level="operator"))
+    found = _disagreement(operator)
+    rounds = torch.finfo(job.dtype).bits < 32
+    if found or job.settings.level == "operator":
+        return found
+    if rounds and "autocast" in attention_of(job.spec).exceptions:
+        return None
+    return _disagreement(job)
+
+
+def _disagreement(job: Job) -> str | None:
+    bound = torch.finfo(job.dtype).eps ** 0.5
+    for what, error in errors(job).items():
+        if not error <= bound:
+            return (
+                f"{what} of the {job.settings.level} in {job.settings.dtype} on "
+                f"{job.settings.accelerator} is off by {error:.1e} of its norm, more than "
+                f"{bound:.1e} ({CASE})"
+            )
+    return None
+
+
+def errors(job: Job) -> dict[str, float]:
+    """Of the result and each gradient, relative to the reference's norm."""
+    settings, N = job.settings, CASE.N
+    torch.manual_seed(0)
+    exact = disturb(module_of(job.spec, settings, job.protocol, N)).eval()
+    torch.manual_seed(0)
+    rough = disturb(module_of(job.spec, settings, job.protocol, N)).eval()
+    autocast = settings.level == "step" and job.dtype != torch.float32
+    dtype = torch.float32 if settings.level == "step" else job.dtype
+    rough = rough.to(job.device, dtype)
+    exact = exact.double()
+    exact.load_state_dict(rough.state_dict())  # rounded alike
+    B, H, width = len(CASE.lengths), settings.heads, settings.head_dim
+    C = job.protocol.model.dim if job.protocol else H * width
+    draws = torch.Generator().manual_seed(0)
+    if settings.level == "operator":
+        names = ["q", "k", "v", *(["x"] if exact.needs_input else [])]
+        shapes = [(B, H, N, width)] * 3 + [(B, N, H * width)]
+    else:
+        names, shapes = ["x"], [(B, N, C)]
+    inputs = {
+        name: torch.randn(shape, generator=draws).to(dtype)
+        for name, shape in zip(names, shapes, strict=False)
+    }
+    keep = CASE.keep
+    truth = {name: part.double().requires_grad_() for name, part in inputs.items()}
+    ours = {name: part.to(job.device).requires_grad_() for name, part in inputs.items()}
+    reference = operator_reference if settings.level == "operator" else layer_reference
+    y = reference(exact, keep, *truth.values())
+    rows = keep[:, None, :, None] if y.dim() == 4 else keep[..., None]
+    upstream = at(rows, torch.randn(y.shape, generator=draws).to(dtype))
+    expected = {"result": at(rows, y)} | gradients(y, truth | learned(exact), upstream.double())
+    call = applied(rough, settings.level, keep.to(job.device))
+    if settings.compile:
+        call = torch.compile(call, dynamic=False)
+    with torch.autocast(job.device.type, job.dtype, enabled=autocast):
+        y = call(*ours.values())
+    upstream = upstream.to(job.device, y.dtype)
+    found = {"result": at(rows.to(job.device), y)} | gradients(y, ours | learned(rough), upstream)
+    largest = max(part.norm().item() for part in list(expected.values())[1:])
+    return {
+        name: _error(found[name], part, 0.0 if name == "result" else 0.3 * largest)
+        for name, part in expected.items()
+    }
+
+
+def _error(found: Tensor, expected: Tensor, least: float) -> float:
+    distance = (found.detach().cpu().double() - expected).norm().item()
+    return distance / max(expected.norm().item(), least) if distance else 0.0
+
+
+def operator_reference(
+    module: nn.Module, keep: Tensor, q: Tensor, k: Tensor, v: Tensor, x: Tensor | None = None
+) -> Tensor:  # (B, H, N, D)
+    rows = keep[:, None, :, None]
+    x = q[:, 0] if x is None else x  # which is not looked at
+    return at(rows, reference_of(module, q, k, keep, x)) @ at(rows, v)
+
+
+def layer_reference(layer: SelfAttention, keep: Tensor, x: Tensor) -> Tensor:  # (B, N, C)
+    """A layer of the attention's reference, with the projections written out."""
+    x = at(keep[..., None], x)
+    third = layer.qkv.weight.shape[0] // len(layer.names)
+    made = {}
+    for i, name in enumerate(layer.names):
+        rows = slice(i * third, (i + 1) * third)
+        part = x @ layer.qkv.weight[rows].mT
+        if layer.qkv.bias is not None:
+            part = part + layer.qkv.bias[rows]
+        made[name] = rearrange(part, "b n (h d) -> b h n d", h=layer.heads)
+    q = made.get("q", made.get("k", made["v"]))
+    y = operator_reference(layer.attention, keep, q, made.get("k", q), made["v"], x)
+    return layer.out(rearrange(layer.attention.finish(y), "b h n d -> b n (h d)"))

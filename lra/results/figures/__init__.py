@@ -1,0 +1,1 @@
+"""Figures: the data of their marks, which matplotlib draws here and plotly in the report."""

@@ -1,0 +1,98 @@
+"""How an attention looks in every figure: its colour and marker, and those of its filters."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from attention_zoo.spec import base_of
+
+# Okabe, Ito (2008) without its yellow, which white paper swallows.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# matplotlib's markers and plotly's symbols.
+MARKERS = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+    "*": "star",
+    "<": "triangle-left",
+    "p": "pentagon",
+    ">": "triangle-right",
+    "h": "hexagon",
+}
+# matplotlib's dashes (in line widths) and plotly's; without a filter, with the first, …
+DASHES = (
+    ((), "solid"),
+    ((4, 1.5), "dash"),
+    ((1, 1.2), "dot"),
+    ((5, 1.2, 1, 1.2), "dashdot"),
+    ((8, 2), "longdash"),
+)
+# Those most often seen together come first, so that their colours differ.
+ORDER = (
+    *("softmax", "linear", "efficient", "performer", "linformer", "yoso-e", "nystrom"),
+    *("sdpa", "cosformer", "relu", "skyformer", "kernelized", "yoso", "reformer"),
+    *("xformers", "flowformer", "focused", "hedgehog", "taylor", "rfa", "agf"),
+    *("local", "sparse", "longformer", "bigbird", "sinkhorn", "synthesizer", "informer"),
+    *("identity", "mean"),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """marker and dashes as matplotlib has them, symbol and dash as plotly. filled: no filter."""
+
+    color: str
+    marker: str
+    symbol: str
+    filled: bool
+    dashes: tuple[float, ...]
+    dash: str
+
+
+class Looks:
+    """The look of each of a report's attentions, from their canonical specs.
+
+    One of the zoo looks the same in every report. Whatever else is in `specs` is distinct from it
+    and from each other: an attention with options has the colour of the one without, while that
+    has markers left; filters share their base's colour and marker and have their own dashes.
+    Colour and marker together are distinct for up to len(COLORS)·len(MARKERS) attentions, markers
+    alone for the first len(MARKERS).
+    """
+
+    def __init__(self, specs: Iterable[str]) -> None:
+        parts = {split(spec) for spec in specs}
+        self._places = {name: i for i, name in enumerate(ORDER)}
+        strangers = {base for base, _ in parts} - set(ORDER)
+        for base in sorted(strangers, key=lambda base: (":" in base, base)):
+            self._places[base] = self._free(base.partition(":")[0])
+        filters = sorted({filters for _, filters in parts if filters}, key=lambda f: (len(f), f))
+        self._filters = {filters: i for i, filters in enumerate(["", *filters])}
+
+    def _free(self, family: str) -> int:
+        """The first place that none has, of the family's colour where one of those is free."""
+        most, colors = len(COLORS) * len(MARKERS), len(COLORS)
+        taken = set(self._places.values())
+        free = [place for place in range(most) if place not in taken]
+        kin = self._places.get(family)
+        same = [place for place in free if kin is not None and (place - kin) % colors == 0]
+        return next(iter(same or free), len(self._places) % most)
+
+    def __getitem__(self, spec: str) -> Look:
+        base, filters = split(spec)
+        place, filtered = self._places[base], self._filters[filters]
+        # The numbers of colours and markers have no common divisor: each pair comes up once.
+        marker, symbol = list(MARKERS.items())[place % len(MARKERS)]
+        # Dashes come round again, but never to those of an attention without a filter.
+        dashes, dash = DASHES[filtered and 1 + (filtered - 1) % (len(DASHES) - 1)]
+        return Look(COLORS[place % len(COLORS)], marker, symbol, not filters, dashes, dash)
+
+
+def split(canonical: str) -> tuple[str, str]:
+    """A canonical spec's attention, with its options, and its filters, without the first plus."""
+    base = canonical
+    while (shorter := base_of(base)) is not None:
+        base = shorter
+    return base, canonical[len(base) + 1 :]
