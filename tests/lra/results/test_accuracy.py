@@ -47,7 +47,8 @@ def test_an_average_is_of_complete_rows_alone():
     assert cells(table, "linear")["Avg"].value == pytest.approx((37.0 + 62.0 + 22.6) / 3)
     assert cells(table, ODD)["Avg"].text == "–"  # it lacks Image
     assert cells(table, "(chance)")["Avg"].text == "–"
-    (table,) = accuracy([*LINEAR, run("text", "linear", 0, None, make=failure)])
+    sample = {"source": "sample"}
+    (table,) = accuracy([*LINEAR, run("text", "linear", 0, None, make=failure, **sample)])
     assert cells(table, "linear")["Avg"].text == "–"  # its Text failed
 
 
