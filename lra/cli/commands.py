@@ -1,4 +1,4 @@
-"""The commands that read and make data and tables."""
+"""The command that reads and makes data."""
 
 import argparse
 
@@ -12,8 +12,6 @@ from lra.data.prepare import prepare, verified
 from lra.data.store import Store
 from lra.grid.plan import decided
 from lra.protocols import expand, get_protocol, override, with_source
-from lra.results.record import Failure, Record, read_records
-from lra.results.tables import render
 from lra.tasks import get_task
 
 
@@ -58,25 +56,3 @@ def print_store(store: Store) -> None:
     for note in store.notes:
         print(note)
     print(store.path)
-
-
-def print_table(options: argparse.Namespace) -> int:
-    records: list[Record | Failure] = []
-    for record in read_records(options.results):
-        if isinstance(record, UsageError):
-            say(f"skipped: {record}")
-        elif options.task is None or record.task in options.task:
-            records.append(record)
-    for task in options.task or ():
-        get_task(task)
-    if not records:
-        raise UsageError(
-            f"no runs on record under {options.results / 'runs'}; "
-            "`python run_lra.py --task listops --attn linear` makes one"
-        )
-    text = render(records, options.format)
-    if options.out is None:
-        print(text, end="")
-    else:
-        options.out.write_text(text, encoding="utf-8")
-    return 0

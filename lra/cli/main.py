@@ -21,7 +21,7 @@ COMMANDS = {
     "measure": (parsers.measure_parser, "measuring", "measure_variants"),
     "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
     "results": (parsers.results_parser, "records", "manage"),
-    "table": (parsers.table_parser, "commands", "print_table"),
+    "table": (parsers.table_parser, "tables", "print_tables"),
     "figure": (parsers.figure_parser, "figures", "draw_figures"),
 }
 

@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from attention_zoo import UsageError
 from lra.cli.common import import_plugins, memory_of_one, say
+from lra.cli.tables import spelled
 from lra.data.prepare import find_source, prepare
 from lra.evaluate import evaluate, find_finished
 from lra.failures import RunFailure
@@ -18,7 +19,7 @@ from lra.grid.pool import Limits, Pool
 from lra.grid.worker import Job
 from lra.journal import UNFINISHED
 from lra.results.record import FAILURE, read_record, read_run
-from lra.results.tables import render
+from lra.results.tables import render, tables_of
 from lra.run import Place, recorded
 from lra.run_config import RunConfig
 from lra.system import interrupts
@@ -50,7 +51,7 @@ def run_variants(options: argparse.Namespace) -> int:
 
 
 def report(runs: list[Run], place: Place) -> int:
-    """The table of what is on record, then what failed and why."""
+    """The tables of what is on record, then what failed and why."""
     records = []
     for record in (record for run in runs for record in read_run(run.job.directory)):
         if isinstance(record, UsageError):
@@ -58,7 +59,8 @@ def report(runs: list[Run], place: Place) -> int:
         else:
             records.append(record)
     if records:
-        print(render(records, "github"), end="")
+        tasks = dict.fromkeys(record.task for record in records)
+        print(render(tables_of(records, arguments=spelled(tasks, place.results)), "github"), end="")
         say(f"records are in {place.results / 'runs'}, data in {place.data_dir / 'prepared'}")
     failed = [run for run in runs if run.state not in ("done", "on record")]
     for run in failed if len(runs) > 1 else ():

@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtrit
@@ -36,14 +37,20 @@ def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float] | No
     n, values = len(differences), np.asarray(differences, dtype=float)
     if n < 2:
         return None
-    if n <= EXACT:
-        picks = np.array(list(itertools.product(range(n), repeat=n)))
-    else:
-        picks = np.random.default_rng(0).integers(n, size=(DRAWS, n))
     low, high = np.quantile(
-        np.sort(values)[picks].mean(1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="inverted_cdf"
+        np.sort(values)[_resamples(n)].mean(1),
+        [(1 - LEVEL) / 2, (1 + LEVEL) / 2],
+        method="inverted_cdf",
     )
     return float(low), float(high)
+
+
+@lru_cache(maxsize=16)
+def _resamples(n: int) -> np.ndarray:
+    """Which of n values each resample has."""
+    if n <= EXACT:
+        return np.array(list(itertools.product(range(n), repeat=n)))
+    return np.random.default_rng(0).integers(n, size=(DRAWS, n))
 
 
 def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:

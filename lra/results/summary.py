@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from attention_zoo.spec import base_of
 from lra.measure.memory import HEADLINE_MEMORY
@@ -83,7 +84,7 @@ class Group:
     def task(self) -> str:
         return self.column[0]
 
-    @property
+    @cached_property
     def first(self) -> Recorded:
         """Any record, one with a result where there is one, for what all share."""
         return min(self.records, key=lambda record: isinstance(record, Failure))

@@ -49,11 +49,11 @@ def test_two_variants_from_nothing_to_a_table(tmp_path, folders, capsys):
     assert main([*TINY, "--attn", "linear+gfsa", *folders]) == 0
     assert ": on record, " in capsys.readouterr().err
 
-    assert main(["table", "--results", str(tmp_path)]) == 0
+    assert main(["table", "--task", "listops", "--results", str(tmp_path)]) == 0
     assert capsys.readouterr().out == first.stdout
     out = tmp_path / "table.csv"
-    assert main(["table", *folders[:2], "--format", "csv", "--out", str(out)]) == 0
-    assert len(out.read_text().splitlines()) == 5
+    assert main(["table", "accuracy", *folders[:2], "--format", "csv", "--out", str(out)]) == 0
+    assert len(out.read_text().splitlines()) == 6  # two variants, chance and two rules
 
     gfsa = [name for name in runs if "+gfsa" in name]
     path = tmp_path / "runs" / gfsa[0] / "record.json"
@@ -152,7 +152,7 @@ def test_an_attention_that_returns_no_operator_gives_one_line(tmp_path, monkeypa
         ("--task listops --attn linear --plugin no_such_module", "does not import"),
         ("list attention", "did you mean 'attentions'"),
         ("table --results /nowhere/at/all", "no runs on record"),
-        ("table --format html", "invalid choice"),
+        ("table --format pdf", "invalid choice"),
         ("prepare --task listops --workers 0", "1 or more"),
         ("measure --task listops --attn nothing", "unknown attention"),
         ("--task listops --attn linear --set training.steps", "section.key=value"),

@@ -16,7 +16,7 @@ def test_pairs_from_data_to_table(tmp_path, capsys):
     words += ["--micro-batch", "3", "--set", *TINY, "task.max_len=64"]
     assert main(words) == 0
     out, err = capsys.readouterr()
-    assert "Data: sample, fingerprint" in out and "8 test examples; chance 50 %" in out
+    assert "sample data " in out and "8 test examples" in out and "| (chance)" in out
     assert "batch 8 in parts of 3" in out and "not comparable with LRA" in out
     assert "(standard error " in err
     (path,) = (tmp_path / "results").glob("runs/*/record.json")

@@ -216,7 +216,7 @@ def test_records_and_tables_say_official(tmp_path, capsys):
     words += ["--data-dir", data, "--results", results, "--source", "official"]
     assert main([*words, "--set", *SMALL]) == 0
     out = capsys.readouterr().out
-    assert "Data: official, fingerprint " in out and "7 test examples" in out
+    assert "ListOps: official data " in out and "7 test examples" in out
     (path,) = (tmp_path / "results").glob("runs/*/record.json")
     record = json.loads(path.read_text())
     assert record["data"]["source"] == "official" and record["test"]["count"] == 7

@@ -21,9 +21,30 @@ def evaluate_parser() -> Parser:
 
 
 def table_parser() -> Parser:
-    parser = Parser(prog=f"{PROGRAM} table", description="Tables from the runs on record.")
+    parser = Parser(
+        prog=f"{PROGRAM} table",
+        description="Tables from the runs on record: accuracy (attentions × tasks), pairs (an "
+        "attention with a filter against without), cost (time, memory, parameters).",
+    )
+    parser.add_argument(
+        "kinds",
+        nargs="*",
+        metavar="accuracy|pairs|cost",
+        help="default: all that have rows; CSV takes one",
+    )
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="our accuracies beside published ones, where protocol and data agree; alone, or with "
+        "the tables that are named",
+    )
     parser.add_argument("--task", nargs="+", metavar="TASK", help="default: all")
-    parser.add_argument("--format", choices=("github", "csv"), default="github")
+    parser.add_argument(
+        "--format",
+        choices=("github", "latex", "csv", "html"),
+        default="github",
+        help="default: %(default)s; latex needs the package booktabs",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
     add_results(parser)
     return parser

@@ -1,0 +1,180 @@
+"""What stands around a table: names, what it may be compared with, where its numbers are from."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lra.protocols import Protocol
+from lra.results.comparable import Recorded, machine, settings_fingerprint, training_changes
+from lra.results.record import Failure, Record
+from lra.results.statistics import binomial_error
+from lra.results.summary import Group
+
+# The tasks of LRA in the order of its table; others follow.
+TITLES = {
+    "listops": "ListOps",
+    "text": "Text",
+    "retrieval": "Retrieval",
+    "image": "Image",
+    "pathfinder": "Pathfinder",
+    "pathx": "Path-X",
+    "pathfinder64": "Pathfinder-64",
+    "pathfinder256": "Pathfinder-256",
+}
+
+
+def title(task: str) -> str:
+    return TITLES.get(task, task)
+
+
+def place(task: str) -> tuple[int, str]:
+    """In the order of LRA's table."""
+    return (list(TITLES).index(task) if task in TITLES else len(TITLES)), task
+
+
+def spelled(changes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(changes.items()))
+
+
+def task_changes(record: Recorded) -> dict[str, Any]:
+    return {key: value for key, value in record.modified.items() if key.startswith("task.")}
+
+
+def protocol_of(protocol: Protocol, modified: Mapping[str, Any]) -> str:
+    left = f", modified ({spelled(modified)})" if modified else ""
+    return f"protocol {protocol.name}{left}"
+
+
+def comparable_with(protocol: Protocol) -> str:
+    if protocol.task.source == "sample":
+        return "not comparable with LRA: made-up data in the official format"
+    return protocol.comparable
+
+
+def heading(task: str, protocol: Protocol, modified: Mapping[str, Any]) -> str:
+    """Task, data and protocol, where it was left, and what its results may be compared with."""
+    source, left = protocol.task.source, protocol_of(protocol, modified)
+    return f"{title(task)}, {source} data, {left}: {comparable_with(protocol)}."
+
+
+def batch_of(protocol: Protocol, micro: int | None) -> str:
+    """The batch, and the parts in which it went through the model."""
+    return str(protocol.training.batch) + (f" in parts of {micro}" if micro else "")
+
+
+def in_order(groups: Iterable[Group]) -> list[tuple[str, Group]]:
+    """Groups of several tasks or data with what heads each, in the order of LRA's table.
+
+    A task that has one is named alone; one that has several says of each what it is.
+    """
+    by_task: dict[str, list[Group]] = {}
+    for group in groups:
+        by_task.setdefault(group.task, []).append(group)
+    return [
+        pair
+        for task in sorted(by_task, key=place)
+        for pair in sorted(_labelled(task, by_task[task]), key=lambda pair: pair[0])
+    ]
+
+
+def _labelled(task: str, groups: Sequence[Group]) -> list[tuple[str, Group]]:
+    if len(groups) == 1:
+        return [(title(task), groups[0])]
+    details = [_detail(group, ()) for group in groups]
+    for more in ("data",), ("data", "settings"):
+        if len(set(details)) < len(details):
+            details = [_detail(group, more) for group in groups]
+    return [
+        (f"{title(task)} ({detail})", group) for detail, group in zip(details, groups, strict=True)
+    ]
+
+
+def _detail(group: Group, more: tuple[str, ...]) -> str:
+    first = group.first
+    prints = {"data": first.data.fingerprint, "settings": settings_fingerprint(first.protocol)}
+    changed = spelled(task_changes(first))
+    return ", ".join(
+        [first.data.source, *([changed] if changed else []), *(prints[key][:8] for key in more)]
+    )
+
+
+def data_line(label: str, group: Group) -> str:
+    """The data of a column, and how fine its test split can tell accuracies apart."""
+    first = group.first
+    changed = spelled(task_changes(first))
+    what = f"{label}: {first.data.source} data {first.data.fingerprint}"
+    what += f" ({changed})" if changed and changed not in label else ""
+    if isinstance(first, Failure):
+        return f"{what}; no run has ended with a result."
+    count = first.test.count
+    return f"{what}, {count:,} test examples (one run: s.e. ≤ {binomial_error(50, count):.1f})."
+
+
+def comparable_lines(columns: Iterable[tuple[str, Group]]) -> list[str]:
+    """What each column may be compared with, those alike in one sentence."""
+    labels: dict[str, list[str]] = {}
+    for label, group in columns:
+        labels.setdefault(comparable_with(group.first.protocol), []).append(label)
+    return [f"{', '.join(named)}: {what}." for what, named in labels.items()]
+
+
+def machine_line(record: Recorded) -> str:
+    where = record.environment
+    cuda = f", CUDA {where.cuda}" if record.accelerator == "cuda" and where.cuda else ""
+    return (
+        f"{where.device}, {where.threads} threads, torch {where.versions.get('torch')}{cuda}, "
+        f"float32 products {where.matmul}"
+    )
+
+
+def short(commit: str | None) -> str:
+    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
+
+
+def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
+    """The machines, versions, commits and seeds of these records; what prints the table."""
+    machines = {machine(record): machine_line(record) for record in records}
+    pythons = {record.environment.python for record in records}
+    commits = {short(record.environment.commit) for record in records}
+    seeds = sorted({record.seed for record in records if isinstance(record, Record)})
+    lines = [f"Machine: {line}." for line in sorted(set(machines.values()))]
+    lines.append(
+        f"Python {', '.join(sorted(pythons))}; commit {', '.join(sorted(commits))}; "
+        + (f"seeds {', '.join(map(str, seeds))}." if seeds else "no seed has a result.")
+    )
+    return (*lines, *([f"Printed by `{command}`."] if command else []))
+
+
+def group_numbers(group: Group) -> dict[str, object]:
+    """What tells the rows of several groups apart in one CSV."""
+    first = group.first
+    numbers = {
+        "protocol": first.protocol.name,
+        "modified": ";".join(f"{key}={value}" for key, value in sorted(first.modified.items())),
+        "source": first.data.source,
+        "data": first.data.fingerprint,
+        "comparable": comparable_with(first.protocol),
+        "precision": first.precision,
+        "accelerator": first.accelerator,
+        "micro_batch": first.micro_batch,
+    }
+    if group.machine is not None:
+        where = first.environment
+        numbers |= {
+            "machine": where.device,
+            "threads": where.threads,
+            "torch": where.versions.get("torch"),
+            "matmul": where.matmul,
+        }
+    return numbers
+
+
+def settings_line(record: Recorded) -> str:
+    """Precision and the parts of a batch, which all of a table share."""
+    parts = f", micro-batch {record.micro_batch}" if record.micro_batch else ""
+    return f"{record.precision} on {record.accelerator}{parts}"
+
+
+def table_title(what: str, record: Recorded, task: bool = False) -> str:
+    """task: whether all of the table shares the task's settings too."""
+    changes = record.modified if task else training_changes(record)
+    return f"{what}: {protocol_of(record.protocol, changes)}"
