@@ -111,10 +111,13 @@ class Variant:
             return None
         finally:
             self.spent[N] = self.spent.get(N, 0.0) + time.monotonic() - started
-        if reply.status != OK:
+        if reply.status == OutOfMemory.kind:  # what is left of its memory is in pieces
+            self._lost(N, Ended(reply.status, reply.reason))
+        elif reply.status != OK:
             self._end(N, reply.status, reply.reason)
-            return None
-        return reply
+        else:
+            return reply
+        return None
 
     def _lost(self, N: int, end: Ended) -> None:
         """The process is done with; what is longer, and has not been run yet, is not tried."""
