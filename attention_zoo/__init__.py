@@ -5,6 +5,7 @@ from attention_zoo.attention import Attention, Support
 from attention_zoo.build import build_attention
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.filters import Filter
+from attention_zoo.flops import Cost, Inputs, Product, Products, formula_flops
 from attention_zoo.layer import build_layer
 from attention_zoo.operators import (
     AttentionOperator,
@@ -26,11 +27,15 @@ __all__ = [
     "Attention",
     "AttentionOperator",
     "BlockOperator",
+    "Cost",
     "DenseOperator",
     "FactoredOperator",
     "Filter",
     "FilteredOperator",
+    "Inputs",
     "KernelOperator",
+    "Product",
+    "Products",
     "Spec",
     "SumOperator",
     "Support",
@@ -40,6 +45,7 @@ __all__ = [
     "build_attention",
     "build_layer",
     "filters",
+    "formula_flops",
     "full_precision",
     "lowest",
     "names",

@@ -41,7 +41,8 @@ class Attention(nn.Module, ABC):
     """Base class: `(q, k, keep=None, x=None) -> AttentionOperator`.
 
     A subclass declares `support` and writes `operator` (the fast path) and `reference` (Ā from
-    the paper's equations). Random draws are buffers that `resample` draws anew.
+    the paper's equations), and may state a formula of its `cost`. Random draws are buffers that
+    `resample` draws anew.
 
     projections: which of q and k it looks at. The layer makes no other, and one that stands for
     both is given as both.

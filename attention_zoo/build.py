@@ -25,6 +25,14 @@ class FilteredAttention(nn.Module):
         self.filters = nn.ModuleList(filters)
 
     @property
+    def heads(self) -> int:
+        return self.attention.heads
+
+    @property
+    def head_dim(self) -> int:
+        return self.attention.head_dim
+
+    @property
     def needs_input(self) -> bool:
         return self.attention.needs_input
 

@@ -105,16 +105,14 @@ def formula_flops(
     where it has one. q, k, v and all parameters then need gradients, and input_grad says whether
     the layer's input x does. lengths: how many tokens of each example are real, None without a
     mask. dtype, device: of q, k and v; None for those of the module's parameters, or the defaults.
+    N is at least 2: with a single token torch does some products by element, which count nothing.
     """
-    attention = module
-    while hasattr(attention, "attention"):
-        attention = attention.attention
     like = next(module.parameters(), torch.empty(0))
     inputs = Inputs(
         B,
-        attention.heads,
+        module.heads,
         N,
-        attention.head_dim,
+        module.head_dim,
         input_grad,
         None if lengths is None else tuple(lengths),
         like.dtype if dtype is None else dtype,

@@ -30,11 +30,11 @@ class SelfAttention(nn.Module):
         inner = dim if inner is None else inner
         if inner % heads:
             raise UsageError(f"a width of {inner} is no multiple of heads={heads}")
-        self.heads = heads
+        self.heads, self.head_dim = heads, inner // heads
         qkv = nn.Linear(dim, 3 * inner, bias=bias)
         self.out = nn.Linear(inner, dim, bias=bias)
         self.attention = build_attention(
-            spec, heads=heads, head_dim=inner // heads, max_len=max_len, layer=layer, dim=dim
+            spec, heads=heads, head_dim=self.head_dim, max_len=max_len, layer=layer, dim=dim
         )
         self.names = [name for name in "qkv" if name in (*self.attention.projections, "v")]
         self.qkv = _rows(qkv, ["qkv".index(name) for name in self.names])

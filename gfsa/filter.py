@@ -5,8 +5,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from attention_zoo import AttentionOperator, Filter, UsageError, register_filter
-from attention_zoo.flops import Cost, Products
+from attention_zoo import (
+    AttentionOperator,
+    Cost,
+    Filter,
+    Products,
+    UsageError,
+    register_filter,
+)
 
 LEARN_ALL = frozenset(("w0", "w1", "wK"))
 

@@ -85,8 +85,9 @@ class SDPA(Attention):
         B, H, N, D = inputs.shape
         q = torch.empty(1, 1, 1, D, dtype=inputs.dtype, device=inputs.device)
         q = q.expand(B, H, N, D).requires_grad_()
-        mask = None if inputs.lengths is None else q.new_ones(1, dtype=torch.bool)
-        mask = mask if mask is None else mask.expand(B, 1, 1, N)
+        mask = None
+        if inputs.lengths is not None:
+            mask = torch.ones(1, dtype=torch.bool, device=inputs.device).expand(B, 1, 1, N)
         return SDPBackend(torch._fused_sdp_choice(q, q, q, mask))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:

@@ -100,7 +100,7 @@ class Sinkhorn(Attention):
     def cost(self, inputs: Inputs) -> Cost:
         (B, H, N, D), b = inputs.shape, self.block
         n = -(-N // b)
-        sorting, mass = Product(n, D, n, B * H), Product(n, n, b, B * H)
+        sorting, mass = Product(n, D, n, B * H), Product(n, n, b, B * H, backward=1)
         mixed = Product(n, n, b * D, B * H)
         scores, values = Product(b, D, 2 * b, B * H * n), Product(b, 2 * b, D, B * H * n)
         return Cost((sorting, mass, mixed, scores), (mixed, values))

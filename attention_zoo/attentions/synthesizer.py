@@ -106,7 +106,7 @@ class Synthesizer(Attention):
         if self.kind == "dense":
             given = B * N, inputs.input_grad
             return dense.made_by(*(linear_product(F, *given) for F in (self.F_A, self.F_B)))
-        masks = 1 if inputs.lengths is None else B
+        masks = 1 if inputs.lengths is None else B  # each has normalisers of its own
         sums = Product(N, N, 1, H * masks, backward=1)
         return dense.made_by(Product(N, self.R1.shape[-1], N, H), sums)
 

@@ -101,10 +101,9 @@ class Taylor(Attention):
     def cost(self, inputs: Inputs) -> Cost:
         (B, H, N, D), d = inputs.shape, self.feature_dim
         pairs = d * (d + 1) // 2
-        projected = Product(N, D, d, 2 * B * H) if hasattr(self, "project_q") else None
+        projected = Product(N, D, d, 2 * B * H if hasattr(self, "project_q") else 0)
         sums = Product(N, d, 1, B * H), Product(N, pairs, 1, B * H)
-        cost = FactoredOperator.cost(inputs, R=1 + d + pairs).made_by(*sums)
-        return cost.made_by(projected) if projected else cost
+        return FactoredOperator.cost(inputs, R=1 + d + pairs).made_by(projected, *sums)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         if hasattr(self, "project_q"):

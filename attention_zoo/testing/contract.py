@@ -35,6 +35,7 @@ CHECKS: dict[str, Check] = {
         declarations.float32,
         declarations.autocast,
         declarations.growth,
+        declarations.flops,
         modules.trains,
         modules.deterministic,
         modules.state_dict,

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import torch
+from torch import nn
 
 from attention_zoo.attention import Growth
 from attention_zoo.build import build_attention
-from attention_zoo.costs import count_operations, cpu_allocator_peak
+from attention_zoo.costs import count_flops, count_operations, cpu_allocator_peak
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.spec import attention_of
 from attention_zoo.testing.cases import (
     MASKS,
     Case,
+    D,
     H,
     agree,
     at,
@@ -23,6 +27,7 @@ from attention_zoo.testing.cases import (
     operator_of,
     reference_of,
     require,
+    unfiltered,
 )
 
 # log₂ of the ratio of what N adds from 2N to 4N and from N to 2N; N log N as it is from 1,024 on.
@@ -153,6 +158,34 @@ def _step(spec: str, N: int) -> Callable[[], None]:
 
     step()  # what is made once is not counted
     return step
+
+
+def flops(spec: str) -> None:
+    """Where it states a formula of its matrix products, that is what is counted of Āv and of
+    polynomials, with a mask and without, forward in eval and backward, too, in training."""
+    for training in (False, True):
+        module = attention(spec).train(training)
+        for case in (Case(33), Case(34, (34, 17, 1))):
+            inputs = Inputs(3, H, case.N, D, lengths=case.lengths, dtype=case.dtype)
+            cost = module.cost(inputs)
+            if cost is None:
+                return
+            applying = (*cost.applying, *cost.polynomial(2), *cost.polynomial(4))
+            stated = Cost(cost.making, applying).flops(training)
+            counted, _ = count_flops(partial(_applied, module, case, training))
+            what = f"{counted:,} operations are counted, its formula gives {stated:,}"
+            require(stated == counted, what, f"training={training}, {case}")
+
+
+def _applied(module: nn.Module, case: Case, training: bool) -> None:
+    q, k, v, x = case.tensors()
+    operator = operator_of(module, q, k, case.keep, x)
+    loss = (operator @ v).sum()
+    for order in (2, 4):
+        loss = loss + operator.polynomial([0.2] * (order + 1), v).sum()
+    term = unfiltered(module).auxiliary_loss()
+    if training:
+        (loss if term is None else loss + term).backward()
 
 
 def head_dims(spec: str) -> None:

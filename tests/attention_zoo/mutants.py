@@ -8,6 +8,8 @@ from torch import nn
 from attention_zoo import DenseOperator, FactoredOperator, Support
 from attention_zoo.attentions.linear import Linear
 
+from .miscounts import MISCOUNTS
+
 GIVEN = {"paper": "none", "rows_sum_to_one": True, "time": "N", "memory": "N"}
 
 
@@ -47,8 +49,6 @@ class PaddedFinish(Linear):
 
 
 class BatchStatistics(Linear):
-    """Only in training."""
-
     def finish(self, y):
         return y / (1 + y.std()) if self.training else y
 
@@ -288,6 +288,7 @@ MUTANTS = {
     "float32": (Rough,),
     "autocast": (RoughUnderAutocast,),
     "growth": (Quadratic, QuadraticWithMask, QuadraticPolynomial, Modest),
+    "flops": MISCOUNTS,
     "declared": (Unheard,),
     "trains": (Idle, Multiplied),
     "deterministic": (Noisy, Drawing),

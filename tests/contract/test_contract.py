@@ -16,7 +16,7 @@ FILTERED = ("reference", "poison", "amount", "empty", "rows", "dtypes", "autocas
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("check", CHECKS)
 def test_attention(check, name):
-    if (check, name) == ("growth", "xformers"):
+    if name == "xformers" and check in ("growth", "flops"):
         pytest.skip("the stand-in for its kernel is dense")
     found = verdict(check, name)
     assert found.outcome != "fails", found.detail

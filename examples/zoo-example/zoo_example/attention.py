@@ -4,7 +4,9 @@ from torch import Tensor
 
 from attention_zoo import (
     Attention,
+    Cost,
     FactoredOperator,
+    Inputs,
     Support,
     UsageError,
     full_precision,
@@ -53,3 +55,6 @@ class Exponential(Attention):
         if keep is not None:
             weights = weights * keep[:, None, None]
         return weights / weights.sum(-1, keepdim=True).clamp(min=1e-300)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        return FactoredOperator.cost(inputs, R=self.head_dim)

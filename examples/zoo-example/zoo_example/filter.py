@@ -3,7 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from attention_zoo import AttentionOperator, Filter, UsageError, register_filter
+from attention_zoo import (
+    AttentionOperator,
+    Cost,
+    Filter,
+    Products,
+    UsageError,
+    register_filter,
+)
 
 
 @register_filter("lazy")
@@ -18,6 +25,9 @@ class Lazy(Filter):
 
     def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
         return operator.polynomial([1 - self.a, self.a], v)
+
+    def products(self, cost: Cost) -> Products:
+        return cost.polynomial(1)
 
     def reference(self, matrix: Tensor) -> Tensor:
         a = self.a.view(-1, 1, 1)
