@@ -145,7 +145,7 @@ def test_against_an_earlier_measurement(here, capsys, tmp_path):
     capsys.readouterr()
     assert main([*words, "--out", "new.json", "--against", "old.json"]) == 0
     out = capsys.readouterr().out
-    assert out.count("| regression") == 12 and out.count("| memory") == 4
+    assert out.count("| regression") == 12 and out.count("| memory  ") == 4
     assert main([*words, "--out", "new.json", "--against", "old.json", "--fail-above", "1.1"]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert "worse than × 1.1: linear N=16 forward × " in last

@@ -6,6 +6,7 @@ import torch
 from attention_zoo import names
 from attention_zoo.costs import count_flops
 from attention_zoo.spec import attention_of
+from lra.measure import gate
 from lra.measure.formula import subject_flops
 from lra.measure.gate import CONTRACT, disagreement, errors, failure
 from lra.measure.subject import subject
@@ -51,10 +52,11 @@ def test_the_kit_comes_first(troubled, monkeypatch):
 
 
 def test_where_rounding_decides_hashes_only_the_operator_is_held(monkeypatch):
-    given = job("yoso", replace(LAYER, dtype="bfloat16"))
-    assert disagreement(given) is None
-    monkeypatch.setattr(attention_of("yoso"), "exceptions", {})
-    assert "layer in bfloat16" in disagreement(given)
+    held = []
+    monkeypatch.setattr(gate, "errors", lambda given: held.append(given.settings.level) or {})
+    for name, dtype in (("yoso", "bfloat16"), ("yoso", "float32"), ("linear", "bfloat16")):
+        assert disagreement(job(name, replace(LAYER, dtype=dtype))) is None
+    assert held == ["operator", *2 * ["operator", "layer"]]
 
 
 @pytest.mark.parametrize("task", ["listops", "retrieval"])
