@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lra.failures import OutOfMemory, RunFailure
 from lra.measure.dialogue import Ended, Worker
@@ -187,8 +187,9 @@ def bench(
 
 
 def machine_of(job: Job) -> Machine:
-    """The environment of a measurement and its limits, measured in a process of its own."""
-    worker = Worker(job)
+    """The environment of a measurement and its limits, measured in a process of its own, whatever
+    memory a variant's may take."""
+    worker = Worker(replace(job, memory=None))
     try:
         worker.ready()
         reply = worker.ask(Request("machine"), LIMITS_WITHIN)

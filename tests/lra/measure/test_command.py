@@ -37,6 +37,7 @@ def test_the_whole_command_in_processes_of_its_own(tmp_path):
     out = tmp_path / "sheet.json"
     command = [sys.executable, ROOT / "run_lra.py", "measure", *SMALL]
     command += ["--attn", "linear+gfsa", "xformers", "--out", out]
+    command += ["--memory-limit", "500M"]  # less than the machine's limits need
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     sheet = read_sheet(out)
