@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attention_zoo
 from lra.results.record import RECORD, read_record, read_records
-from lra.results.tables import render
+from lra.results.tables import render, tables_of
 from lra.system.environment import ROOT, commit, processor
 
 SEEDS = 100
@@ -44,7 +44,7 @@ def read(results):
 
 
 def tabled(records):
-    return render(records, "github")
+    return render(tables_of(records), "github")
 
 
 def seconds(function, *arguments):

@@ -1,6 +1,9 @@
 import subprocess
 import sys
 
+import pytest
+import torch
+
 from lra.system.environment import ROOT
 
 
@@ -42,3 +45,10 @@ def test_approximation_prints_errors_beside_costs():
         assert any(name in row and row.count("±") == 3 for row in rows)
     for name in ("softmax", "softmax of q/|q|, k/|k|", "kernelized", "yoso-e"):
         assert any(f"| {name} " in row and "exact" in row for row in rows)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a CUDA device")
+def test_the_loop_of_cuda_events_needs_cuda():
+    command = [sys.executable, "-m", "benchmarks.event_loop", "sheet.json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "CUDA device" in done.stderr

@@ -96,5 +96,6 @@ class Linformer(Attention):
         real = torch.ones_like(q[:, 0, :, 0]) if keep is None else keep
         E = self.E[:, : q.shape[2]] * real[:, None]  # (B, R, N)
         F = E if self.F is None else self.F[:, : q.shape[2]] * real[:, None]
-        logits = torch.einsum("bhid,brj,bhjd->bhir", q, E, k) / math.sqrt(q.shape[-1])
+        keys = torch.einsum("brj,bhjd->bhrd", E, k)
+        logits = torch.einsum("bhid,bhrd->bhir", q, keys) / math.sqrt(q.shape[-1])
         return torch.einsum("bhir,brj->bhij", logits.softmax(-1), F)

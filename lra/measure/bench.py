@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lra.failures import OutOfMemory, RunFailure
 from lra.measure.dialogue import Ended, Worker
@@ -111,10 +111,13 @@ class Variant:
             return None
         finally:
             self.spent[N] = self.spent.get(N, 0.0) + time.monotonic() - started
-        if reply.status != OK:
+        if reply.status == OutOfMemory.kind:  # what is left of its memory is in pieces
+            self._lost(N, Ended(reply.status, reply.reason))
+        elif reply.status != OK:
             self._end(N, reply.status, reply.reason)
-            return None
-        return reply
+        else:
+            return reply
+        return None
 
     def _lost(self, N: int, end: Ended) -> None:
         """The process is done with; what is longer, and has not been run yet, is not tried."""
@@ -184,8 +187,9 @@ def bench(
 
 
 def machine_of(job: Job) -> Machine:
-    """The environment of a measurement and its limits, measured in a process of its own."""
-    worker = Worker(job)
+    """The environment of a measurement and its limits, measured in a process of its own, whatever
+    memory a variant's may take."""
+    worker = Worker(replace(job, memory=None))
     try:
         worker.ready()
         reply = worker.ask(Request("machine"), LIMITS_WITHIN)

@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from lra.failures import Killed, OutOfMemory
+from lra.failures import Killed
 from lra.measure.job import Job, Reply, Request
 from lra.measure.sheet import TIME_LIMIT
 from lra.system import children
@@ -19,7 +19,7 @@ START = 300.0  # seconds that a process may take until it is ready
 
 
 class Ended(Exception):
-    """The process is gone, or can measure nothing more. status, reason: as a row has them."""
+    """The process is gone, or of no more use. status, reason: as a row has them."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -52,16 +52,13 @@ class Worker:
         self._reply(START)
 
     def ask(self, request: Request, seconds: float) -> Reply:
-        """Raises Ended where there is no reply within `seconds`, or memory ran out in it; the
-        process is then of no more use."""
+        """Raises Ended where there is no reply within `seconds`; the process is then of no more
+        use."""
         try:
             os.write(self._requests, (json.dumps(asdict(request)) + "\n").encode())
         except BrokenPipeError:
             raise self._death() from None
-        reply = self._reply(seconds)
-        if reply.status == OutOfMemory.kind:
-            raise Ended(reply.status, reply.reason)
-        return reply
+        return self._reply(seconds)
 
     def _reply(self, seconds: float) -> Reply:
         end = time.monotonic() + seconds

@@ -25,7 +25,7 @@ commands (each has its own --help):
   run_lra.py list       tasks, attentions and what they support here, filters, protocols
   run_lra.py check      whether an attention, yours for one, keeps the contract
   run_lra.py prepare    make a task's data, or verify what is there
-  run_lra.py measure    time and memory of variants, without training
+  run_lra.py measure    time and memory of variants over N, without training
   run_lra.py evaluate   a finished run's checkpoint, evaluated again
   run_lra.py results    list, show, remove and merge runs on record
   run_lra.py table      tables from the runs on record

@@ -1,8 +1,11 @@
 """Results folders, made up."""
 
 import json
+import multiprocessing
+from contextlib import contextmanager
 
 from lra.results.record import Record, read_records, write_record
+from lra.system.locks import locked
 
 
 def put(results, record, name=None):
@@ -34,3 +37,24 @@ def tree(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+@contextmanager
+def worked_on(folder):
+    """While another process holds the lock of a run."""
+    context = multiprocessing.get_context("fork")
+    ready, end = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(folder / ".lock", ready, end))
+    process.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        end.set()
+        process.join()
+
+
+def _hold(path, ready, end):
+    with locked(path, print):
+        ready.set()
+        end.wait()

@@ -47,6 +47,13 @@ def test_an_average_is_of_complete_rows_alone():
     assert cells(table, "linear")["Avg"].value == pytest.approx((37.0 + 62.0 + 22.6) / 3)
     assert cells(table, ODD)["Avg"].text == "–"  # it lacks Image
     assert cells(table, "(chance)")["Avg"].text == "–"
+    sample = {"source": "sample"}
+    (table,) = accuracy([*LINEAR, run("text", "linear", 0, None, make=failure, **sample)])
+    assert cells(table, "linear")["Avg"].text == "–"  # its Text failed
+
+
+def test_the_caption_says_what_an_average_is_over():
+    (table, _) = accuracy(RECORDS)
     assert "Avg: over ListOps, Text, Image; a row that lacks one has none." in table.caption
 
 

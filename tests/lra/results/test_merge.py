@@ -15,7 +15,7 @@ from lra.results.merge import merge
 from lra.results.summary import cost_groups
 from tests.lra.test_results import ENVIRONMENT, failure, record
 
-from .folders import contents, found, put, tree
+from .folders import contents, found, put, tree, worked_on
 
 OTHER = ENVIRONMENT.__class__(**vars(ENVIRONMENT) | {"device": "Other CPU"})
 
@@ -113,6 +113,14 @@ def test_what_is_damaged_or_foreign_is_named_and_skipped(tmp_path):
     assert reasons["empty"] == "holds no record" and reasons["notes.txt"] == "no folder of a run"
     assert reasons["begun"] == "unfinished, go on with it where it is"
     assert not list((tmp_path / "to" / "runs").glob(".*.aside"))
+
+
+def test_a_run_that_a_process_works_on_comes_when_it_has_ended(tmp_path):
+    folder = put(tmp_path / "a", record())
+    with worked_on(folder):
+        (line,) = brought(tmp_path / "to", tmp_path / "a").skipped
+    assert line.endswith("a process is working on it; merge again when it has ended")
+    assert brought(tmp_path / "to", tmp_path / "a").came
 
 
 def test_a_damaged_record_here_does_not_stand_for_a_whole_one(tmp_path):

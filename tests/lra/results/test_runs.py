@@ -1,5 +1,3 @@
-import multiprocessing
-
 import pytest
 
 from attention_zoo import UsageError
@@ -7,10 +5,9 @@ from lra.evaluate import find_finished
 from lra.results import runs
 from lra.results.record import read_records, run_folders
 from lra.results.runs import find_run, remove
-from lra.system.locks import locked
 from tests.lra.test_results import failure, record
 
-from .folders import found, put, tree
+from .folders import found, put, tree, worked_on
 
 A, B = "a1" + 14 * "0", "b2" + 14 * "0"
 
@@ -105,23 +102,10 @@ def test_a_removal_that_was_cut_short_is_whole_and_the_next_clears_up(results, m
     assert len(found(results)) == 1 and not list(results.glob("runs/.*.aside"))
 
 
-def hold(path, ready, end):
-    with locked(path, print):
-        ready.set()
-        end.wait()
-
-
 def test_a_run_that_a_process_works_on_is_not_removed(results):
     folder = results / "runs" / "listops-softmax-quick-s0"
-    context = multiprocessing.get_context("fork")
-    ready, end = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(folder / ".lock", ready, end))
-    process.start()
-    ready.wait()
-    with pytest.raises(UsageError, match="is in use by another process; wait for it, or stop it"):
+    with worked_on(folder), pytest.raises(UsageError, match="is in use by another process; wait"):
         remove(folder, print)
-    end.set()
-    process.join()
     remove(folder, print)
     assert not folder.exists()
 

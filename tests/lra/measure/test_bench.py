@@ -1,0 +1,113 @@
+"""Rows of whatever happens to a variant, without the kit's checks, which test_command has."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from lra.measure import bench as benching
+from lra.measure.bench import bench
+from lra.measure.sheet import OK
+
+from .conftest import SETTINGS, job
+
+
+def rows_of(jobs, lengths=(64, 32), time_limit=60.0, rounds=1):
+    groups = bench(
+        jobs, sorted(lengths), time_limit=time_limit, say=lambda line: None, rounds=rounds
+    )
+    return [row for group in groups for row in group]
+
+
+def test_a_process_that_is_killed_or_hangs_ends_one_row_and_what_is_longer(troubled):
+    """In processes of their own: the shorter length is measured in another one."""
+    killed, hangs = (job(f"troubled:how={how}") for how in ("kill", "sleep"))
+    found = rows_of([killed], (32, 64, 128))
+    assert [row.status for row in found] == [OK, "killed", "killed"]
+    assert "SIGKILL" in found[1].reason
+    assert found[2].reason == "not tried: N=64 ended its process"
+    assert found[0].training.formula == found[0].training.flops
+    found = rows_of([hangs], (64, 128), time_limit=1.0)
+    assert [row.status for row in found] == ["time limit"] * 2
+    assert found[0].reason == "more than 1 s"
+    assert found[1].reason == "not tried: N=64 took too long"
+
+
+def test_a_process_that_exits_gives_its_last_words(troubled):
+    (found,) = rows_of([job("troubled:how=exit")], (64,))
+    assert (found.status, found.forward) == ("error", None)
+    assert found.reason == "its process ended with exit status 1: the device is on fire"
+
+
+def test_a_hanging_contract_has_its_time_limit(troubled):
+    found = rows_of([job("troubled:at=1,how=sleep")], time_limit=0.5)
+    assert [row.status for row in found] == ["time limit"] * 2
+    assert found[0].reason == "its contract was not through after 0.5 s"
+
+
+def test_where_memory_runs_out_shorter_lengths_have_a_fresh_process(inside):
+    found = rows_of([job("troubled:how=memory")], (32, 64, 128))
+    assert [row.status for row in found] == [OK, "out of memory", "out of memory"]
+    assert found[2].reason == "not tried: N=64 ran out of memory"
+    assert inside.started == 2
+
+
+def test_an_error_at_one_length_is_no_more_than_that(inside):
+    found = rows_of([job("troubled:how=raise")], (32, 64, 128))
+    assert [row.status for row in found] == [OK, "error", "error"]
+    assert found[2].reason == "RuntimeError: no such block"
+    assert inside.started == 1
+
+
+def test_a_formula_that_counts_otherwise_leaves_no_figures(inside):
+    found = rows_of([job("troubled:how=formula")])
+    assert [row.status for row in found] == ["error"] * 2
+    counted = 2 * 2 * 2 * 32 * 8 * 8
+    assert found[0].reason == (
+        f"{counted:,} operations counted in the forward pass, {2 * counted:,} by its formula"
+    )
+    assert found[0].training is None
+
+
+def test_a_variant_that_is_wrong_in_the_measured_dtype_has_no_figures(inside):
+    found = rows_of([job("troubled:how=wrong"), job("linear")])
+    assert [row.status for row in found] == ["fails its contract"] * 2 + [OK] * 2
+    assert "result of the operator in float32 on cpu is off by" in found[0].reason
+
+
+def test_variants_of_one_attention_take_turns(inside, monkeypatch):
+    turns = []
+    time = benching.Variant.time
+
+    def noted(variant, N):
+        turns.append((variant.job.attention, N))
+        time(variant, N)
+
+    monkeypatch.setattr(benching.Variant, "time", noted)
+    found = rows_of([job("linear"), job("linear+gfsa")], (16, 8), rounds=2)
+    once = [("linear", 8), ("linear+gfsa", 8), ("linear", 16), ("linear+gfsa", 16)]
+    assert turns == 2 * once
+    assert all(row.training.time.n == row.forward.time.n > 2 for row in found)
+
+
+def test_rounds_beyond_the_least_stop_at_the_time_limit(inside, monkeypatch):
+    variant = benching.Variant(job("linear"), [8], 60.0)
+    variant.check()
+    variant.warm(8)
+    variant.count(8)
+    variant.time(8)
+    taken = variant.row(8).training.time.n
+    variant.spent[8] = 59.9999
+    variant.turn[8] = 1.0
+    variant.time(8)
+    assert variant.row(8).training.time.n == taken
+
+
+@pytest.mark.parametrize("level", ["operator", "layer"])
+def test_memory_is_that_of_a_runs_record_and_grows_with_the_level(inside, level):
+    settings = replace(SETTINGS, level=level)
+    (short, long), *_ = [rows_of([job("linear", settings)], (256, 512))]
+    assert set(long.memory) == {"cpu_allocator_peak", "process_rss_peak"}
+    assert long.memory["cpu_allocator_peak"] > 1.8 * short.memory["cpu_allocator_peak"]
+    assert long.memory["process_rss_peak"] >= short.memory["process_rss_peak"]
+    assert long.parameters == (0 if level == "operator" else 4 * 16 * 17)
+    assert "aten.bmm" in long.kernels and asdict(long)["reason"] is None
