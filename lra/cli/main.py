@@ -54,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except Stopped as stop:
-        return _fail(
-            "stopped; the same command goes on with what is unfinished", 128 + stop.args[0]
-        )
+        return _fail(f"stopped; {stop.then}", 128 + stop.number)
 
 
 def _fail(line: str, status: int) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import datetime
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from lra.measure.sheet import (
     read_sheet,
     write_sheet,
 )
+from lra.system import interrupts
 
 FOLDER = Path("results", "measurements")
 BROKEN = (FAILS, Killed.kind, RunFailure.kind)  # statuses that are no answer
@@ -46,7 +48,8 @@ def measure_variants(options: argparse.Namespace) -> int:
         raise UsageError(f"--fail-above: {options.against} is no measure here: {'; '.join(other)}")
     if replaced is not None and elsewhere(replaced.environment, machine.environment):
         raise UsageError(f"{out} was measured elsewhere; give another --out")
-    sheet = written(out, jobs, lengths, machine, options.time_limit)
+    with interrupts.obeyed(f"what is measured so far is in {partial(out)}"):
+        sheet = written(out, jobs, lengths, machine, options.time_limit)
     print(sheet_text(sheet))
     say(f"the measurement is in {out}")
     worse: list[str] = []
@@ -61,7 +64,8 @@ def measure_variants(options: argparse.Namespace) -> int:
 def written(
     out: Path, jobs: Sequence[Job], lengths: Sequence[int], machine: Machine, time_limit: float
 ) -> Sheet:
-    """The sheet, which is on disk after every group of variants, as far as it is."""
+    """The sheet, on disk as `partial` after every group of variants; an older one at `out` stands
+    until it is whole."""
     refused = [
         Row(job.attention, N, UNSUPPORTED, "; ".join(reasons))
         for job in jobs
@@ -84,8 +88,13 @@ def written(
             machine.limits,
             rows,
         )
-        write_sheet(out, sheet)
+        write_sheet(partial(out), sheet)
+    os.replace(partial(out), out)
     return sheet
+
+
+def partial(out: Path) -> Path:
+    return out.with_name(f"{out.name}.partial")
 
 
 def earlier(path: Path, jobs: Sequence[Job], lengths: Sequence[int]) -> Sheet:

@@ -29,7 +29,7 @@ from lra.training.fit import Launch, new_trainer, tensorboard
 
 
 def run_variants(options: argparse.Namespace) -> int:
-    with interrupts.obeyed():
+    with interrupts.obeyed("the same command goes on with what is unfinished"):
         configs = configurations(options, options.task, options.seed)
         place = Place(options.results, options.data_dir)
         launch = Launch(options.devices, options.strategy, options.tensorboard)

@@ -7,17 +7,24 @@ from types import FrameType
 
 
 class Stopped(BaseException):
-    """A signal, whose number it carries, asked this process to end; what it was doing can be taken
-    up again."""
+    """A signal asked this process to end. then: what becomes of what it was doing."""
+
+    def __init__(self, number: int, then: str) -> None:
+        super().__init__(number, then)
+        self.number, self.then = number, then
 
 
 _signals: list[int] = []
 _deferred = False
+_then = ""
 
 
 @contextmanager
-def obeyed() -> Iterator[None]:
-    """Within, SIGINT and SIGTERM raise Stopped, outside `deferred()` at once."""
+def obeyed(then: str = "nothing is left half done") -> Iterator[None]:
+    """Within, SIGINT and SIGTERM raise Stopped, outside `deferred()` at once, even where a shell
+    started this process in the background, with SIGINT ignored."""
+    global _then
+    _then = then
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     _signals.clear()
     for number in before:
@@ -33,7 +40,7 @@ def obeyed() -> Iterator[None]:
 def _handle(number: int, frame: FrameType | None) -> None:
     _signals.append(number)
     if not _deferred:
-        raise Stopped(number)
+        raise Stopped(number, _then)
 
 
 def requested() -> bool:
@@ -56,4 +63,4 @@ def deferred() -> Iterator[None]:
     finally:
         _deferred = False
     if _signals:
-        raise Stopped(_signals[0])
+        raise Stopped(_signals[0], _then)

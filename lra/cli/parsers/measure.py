@@ -20,7 +20,8 @@ def measure_parser() -> Parser:
         "has a process of its own, and no figure where it fails its contract.",
         epilog="levels: `operator` is Āv of q, k and v; `layer` has the projections, too; `step` "
         "is a training step of a task's model.\n"
-        "Written after every group of x, x+filter, …: a killed measurement keeps its rows.",
+        "Rows are written after every group of x, x+filter, … (FILE.partial): a killed measurement "
+        "keeps them.",
     )
     parser.add_argument(
         "--attn",

@@ -193,12 +193,15 @@ def test_an_interrupt_keeps_what_is_measured_and_leaves_no_process(tmp_path):
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while not out.exists() and process.poll() is None:
+    partial = tmp_path / "sheet.json.partial"
+    while not partial.exists() and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "run_lra.py: error: interrupted"
-    assert [row.attention for row in read_sheet(out).rows] == ["identity"]
+    kept = f"run_lra.py: error: stopped; what is measured so far is in {partial}"
+    assert err.splitlines()[-1] == kept
+    assert [row.attention for row in read_sheet(partial).rows] == ["identity"]
+    assert not out.exists()
     workers = [line for line in commands() if "lra.measure.bench_worker" in line]
     assert not set(workers) - before
