@@ -12,17 +12,19 @@ from lra.measure.growth import Growth, growth
 from lra.measure.limits import share
 from lra.measure.memory import headline
 from lra.measure.sheet import OK, Pass, Row, Sheet
-from lra.measure.timing import Timing
+from lra.measure.timing import WIDE, Timing
 
 NONE = "–"
-WIDE = 0.2  # (p80 − p20) / median that is flagged
+GROWTH = "Least squares over the lengths measured (smallest–largest between neighbours)."
 
 
 def sheet_text(sheet: Sheet) -> str:
     """A row an attention and length; growth; where the numbers are from."""
     rows = [row_cells(row, sheet) for row in sheet.rows]
-    grown = [cells for name in attentions(sheet) if (cells := growth_cells(name, sheet))]
-    parts = [table(rows), *([table(grown)] if grown else []), "\n".join(footer(sheet))]
+    parts = [table(rows)]
+    if grown := [cells for name in attentions(sheet) if (cells := growth_cells(name, sheet))]:
+        parts += [table(grown), GROWTH]
+    parts.append("\n".join(footer(sheet)))
     return "\n\n".join(parts)
 
 
@@ -117,11 +119,9 @@ def footer(sheet: Sheet) -> list[str]:
             ", or of fusion: bytes and GFLOP are counted without torch.compile." * settings.compile
             or "."
         ),
-        "Growth: least squares over the lengths measured (smallest–largest between neighbours).",
-        f"Machine: {where.device}, {where.threads} threads, torch {where.versions.get('torch')}, "
-        f"Python {where.python}; copy {limits.bytes_per_second / 1e9:.1f} GB/s, product "
-        f"{limits.flops_per_second / 1e9:,.0f} GFLOP/s; commit {short(where.commit)}; "
-        f"{sheet.finished[:10]}.",
+        f"Machine: {where.machine}, Python {where.python}; copy "
+        f"{limits.bytes_per_second / 1e9:.1f} GB/s, product {limits.flops_per_second / 1e9:,.0f} "
+        f"GFLOP/s; commit {where.short_commit}; {sheet.finished[:10]}.",
     ]
 
 
@@ -134,10 +134,6 @@ def method(sheet: Sheet) -> str:
     if sheet.settings.accelerator == "cuda":
         return "torch's peak of allocated memory, weights and inputs included"
     return "what it allocated at once beyond weights and inputs"
-
-
-def short(commit: str | None) -> str:
-    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
 
 
 def changes_text(

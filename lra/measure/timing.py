@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+WIDE = 0.2  # a spread that is flagged
 LEAST, MOST = 3, 50  # repetitions
 TURN_MOST, TURN_BUDGET, WARM = 10, 0.5, 0.02  # repetitions and seconds of a turn
 

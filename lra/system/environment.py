@@ -29,6 +29,17 @@ class Environment:
     matmul: str
     commit: str | None
 
+    @property
+    def machine(self) -> str:
+        """What decides times, in a few words."""
+        return f"{self.device}, {self.threads} threads, torch {self.versions.get('torch')}"
+
+    @property
+    def short_commit(self) -> str:
+        if self.commit is None:
+            return "unknown"
+        return self.commit[:12] + "+" * self.commit.endswith("+")
+
 
 def environment(device: torch.device) -> Environment:
     cuda = device.type == "cuda"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from lra.results.comparable import Recorded, training_changes
 from lra.results.record import Record
-from lra.system.environment import Environment
 from lra.system.files import fingerprint
 
 
@@ -51,24 +50,13 @@ def footer(records: Iterable[Recorded]) -> str:
     found = [record for record in records if isinstance(record, Record)]
     counts = set(_seeds(found).values())
     seeds = f"{min(counts)}–{max(counts)}" if len(counts) > 1 else str(*counts)
-    machines = sorted({machine_of(record.environment) for record in records})
-    commits = sorted({short(record.environment.commit) for record in records})
+    machines = sorted({record.environment.machine for record in records})
+    commits = sorted({record.environment.short_commit for record in records})
     plural = "" if counts == {1} else "s"
     return (
         f"{'; '.join(machines)}; commit {', '.join(commits)}; {seeds} seed{plural} an attention. "
         f"{_compared(found)}"
     )
-
-
-def machine_of(environment: Environment) -> str:
-    return (
-        f"{environment.device}, {environment.threads} threads, "
-        f"torch {environment.versions.get('torch')}"
-    )
-
-
-def short(commit: str | None) -> str:
-    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
 
 
 def _seeds(records: Iterable[Record]) -> dict[tuple[str, str], int]:

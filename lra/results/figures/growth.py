@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lra.measure.growth import Growth, growth
 from lra.measure.sheet import OK, Row, Sheet
 from lra.results.comparable import machine
-from lra.results.figures.captions import Caption, file_name, machine_of, short
+from lra.results.figures.captions import Caption, file_name
 from lra.results.summary import HEADLINE_MEMORY
 
 PASS = {
@@ -72,7 +72,7 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
     compiled = ", compiled" if settings.compile else ""
     sizes = f"batch {settings.batch}, {settings.heads} heads of {settings.head_dim}"
     task = f" on {settings.task}, {settings.protocol} protocol" if settings.task else ""
-    commits = sorted({short(sheet.environment.commit) for sheet in sheets})
+    commits = sorted({sheet.environment.short_commit for sheet in sheets})
     method = HEADLINE_MEMORY[settings.accelerator]
     missing = tuple(_missing(by_attention))
     caption = Caption(
@@ -86,7 +86,7 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
             "neighbouring lengths. Dots: N and N².",
             *([f"Without a figure: {', '.join(missing)}."] if missing else []),
         ),
-        f"{machine_of(environment)}; commit {', '.join(commits)}.",
+        f"{environment.machine}; commit {', '.join(commits)}.",
     )
     time = (_line(n, found, _milliseconds(found)) for n, found in by_attention.items())
     memory = (_line(n, found, _bytes(found, method)) for n, found in by_attention.items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from attention_zoo.options import spell
 from attention_zoo.spec import base_of
 from lra.results.comparable import Recorded, column, conditions, machine
-from lra.results.figures.captions import conditions_of, data_of, machine_of
+from lra.results.figures.captions import conditions_of, data_of
 from lra.results.record import Failure
 from lra.results.report.data import Run
 from lra.results.table import Cell, Table
@@ -128,7 +128,7 @@ def _machines(records: Sequence[Recorded]) -> Table:
     for record in records:
         groups.setdefault(machine(record), []).append(record)
     rows = [
-        (machine_of(group[0].environment), group[0].environment.matmul, len(group))
+        (group[0].environment.machine, group[0].environment.matmul, len(group))
         for group in groups.values()
     ]
     columns = ("machine", "float32 products", "runs")

@@ -15,7 +15,6 @@ from lra.results.tables.captions import (
     in_order,
     machine_line,
     settings_line,
-    short,
     table_title,
 )
 from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread, with_best
@@ -161,7 +160,7 @@ def _numbers(columns: Columns) -> Iterable[dict[str, object]]:
                 "failed": failed(summary.failures) or None,
                 **shared,
                 "machines": "; ".join(sorted({machine_line(record) for record in records})),
-                "commits": " ".join(sorted({short(r.environment.commit) for r in records})),
+                "commits": " ".join(sorted({r.environment.short_commit for r in records})),
             }
         rules = {"chance": get_task(group.task).metadata.chance}
         if isinstance(group.first, Record):

@@ -118,23 +118,14 @@ def comparable_lines(columns: Iterable[tuple[str, Group]]) -> list[str]:
 
 
 def machine_line(record: Recorded) -> str:
-    where = record.environment
-    cuda = f", CUDA {where.cuda}" if record.accelerator == "cuda" and where.cuda else ""
-    return (
-        f"{where.device}, {where.threads} threads, torch {where.versions.get('torch')}{cuda}, "
-        f"float32 products {where.matmul}"
-    )
-
-
-def short(commit: str | None) -> str:
-    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
+    return f"{record.environment.machine}, float32 products {record.environment.matmul}"
 
 
 def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
     """The machines, versions, commits and seeds of these records; what prints the table."""
     machines = {machine(record): machine_line(record) for record in records}
     pythons = {record.environment.python for record in records}
-    commits = {short(record.environment.commit) for record in records}
+    commits = {record.environment.short_commit for record in records}
     seeds = sorted({record.seed for record in records if isinstance(record, Record)})
     lines = [f"Machine: {line}." for line in sorted(set(machines.values()))]
     lines.append(

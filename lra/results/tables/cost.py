@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterable
 
-from lra.measure.timing import Timing
+from lra.measure.timing import WIDE, Timing
 from lra.measure.variant import Measurement
 from lra.results.record import Record
 from lra.results.summary import Group, Summary
@@ -34,7 +34,6 @@ METHODS = {
     "cuda_allocated_peak": "GPU peak",
     "cuda_reserved_peak": "GPU reserved",
 }
-FLAGGED = 0.2  # of the median
 
 
 def cost_tables(costs: Iterable[Group], command: str | None = None) -> list[Table]:
@@ -119,7 +118,7 @@ def _timing(summary: Summary, timing: Callable[[Measurement], Timing]) -> Cell:
         statistics.median(values)
         for values in (medians, [time.p20_ms for time in times], [time.p80_ms for time in times])
     )
-    wide = max(high - low, max(medians) - min(medians)) > FLAGGED * middle
+    wide = max(high - low, max(medians) - min(medians)) > WIDE * middle
     text = f"{figure(middle)} ({figure(low)}–{figure(high)})"
     return Cell(text, middle, notes=(SPREAD,) if wide else ())
 
