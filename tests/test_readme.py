@@ -8,12 +8,15 @@ import pytest
 from attention_zoo import names, parse_spec
 from attention_zoo.registry import ATTENTIONS
 from lra.cli import parsers
+from lra.cli.sheets import sheet_text
+from lra.measure.sheet import read_sheet
 from lra.protocols import expand, get_protocol, override
 from lra.results.record import read_records
 from lra.results.tables import render, tables_of
 from lra.system.environment import ROOT
 
 README = (ROOT / "README.md").read_text()
+SHEETS = sorted((ROOT / "results" / "reference").glob("*/measure.json"))
 COMMANDS = re.findall(r"^ *python run_lra\.py (--.+)$", README + parsers.EXAMPLES, re.MULTILINE)
 
 
@@ -23,6 +26,11 @@ def test_the_demos_table_is_made_from_the_records_beside_it():
     for name in ("gfsa_cost.txt", "measure.md"):
         table = (ROOT / "results" / "reference" / "listops-cpu" / name).read_text()
         assert table.strip() in README
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.parent.name)
+def test_measurements_are_printed_from_the_sheets_beside_them(path):
+    assert path.with_suffix(".md").read_text() == sheet_text(read_sheet(path)) + "\n"
 
 
 @pytest.mark.parametrize("line", COMMANDS)
