@@ -103,7 +103,7 @@ def test_show_says_everything_that_is_on_record(results, capsys):
     for line in (
         f"folder {results / 'runs' / 'gfsa'}",
         "test 40.00 % (standard error 1.10), loss 1.9000, 2,000 examples",
-        "from step 0 1 × Some CPU, 2 threads, torch 2.13.0, commit " + "a" * 40,
+        "part 1 from step 0, 1 × Some CPU, 2 threads, torch 2.13.0, commit " + "a" * 40,
         "training step 100.00 ms (p20 99.00, p80 101.00, n 50)",
         "cpu_allocator_peak 500.0 MB",
         "training.steps 1000 (left the protocol)",

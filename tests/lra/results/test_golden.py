@@ -12,7 +12,8 @@ from lra.results.tables import render, tables_of
 
 from .golden import HERE, RECORDS, texts
 
-NAMES = sorted(path.name for path in HERE.iterdir() if path.suffix[1:] in "md tex csv html txt")
+ENDINGS = {".md", ".tex", ".csv", ".html", ".txt"}
+NAMES = sorted(path.name for path in HERE.iterdir() if path.suffix in ENDINGS)
 
 
 @pytest.fixture(scope="module")
