@@ -16,12 +16,12 @@ from lra.cli import main
 from lra.data.store import open_store
 from lra.journal import read_journal, write_journal
 from lra.results.record import Record, read_record, write_record
-from lra.run import Journal
+from lra.run import Journal, recorded
 from lra.system.environment import ROOT
 from lra.typed import load
 
 from .test_results import ENVIRONMENT, PART, failure, record
-from .tiny import SETTINGS, store
+from .tiny import SETTINGS, config, store
 
 RECORD, FAILED = record(), failure()
 
@@ -127,6 +127,23 @@ def test_damaged_runs_do_not_hide_the_others_from_the_table(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert "| linear" in out and "1 out of memory" in out
     assert err.startswith("skipped: ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("{", "; remove it, and the run is made anew"),
+        ('{"schema": 99}', "made by a newer version: schema 99, this one reads up to 3; update"),
+    ],
+)
+def test_a_record_that_cannot_be_read_says_what_to_do(tmp_path, content, advice):
+    directory = config().directory(tmp_path)
+    directory.mkdir(parents=True)
+    (directory / "record.json").write_text(content)
+    with pytest.raises(UsageError) as error:
+        recorded(config(), tmp_path)
+    assert advice in str(error.value)
+    assert ("remove it" in str(error.value)) == (content == "{")
 
 
 FULL = """

@@ -13,7 +13,19 @@ from lra.results.tables import render, tables_of
 from .golden import HERE, RECORDS, texts
 
 ENDINGS = {".md", ".tex", ".csv", ".html", ".txt"}
-NAMES = sorted(path.name for path in HERE.iterdir() if path.suffix in ENDINGS)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.suffix in ENDINGS)
+
+
+NAMES = names(HERE)
+
+
+def test_code_and_bytecode_are_no_golden_files(tmp_path):
+    for name in ("__pycache__", "__init__.py", "a.md", "b.txt"):
+        (tmp_path / name).mkdir()
+    assert names(tmp_path) == ["a.md", "b.txt"]
 
 
 @pytest.fixture(scope="module")
