@@ -211,3 +211,36 @@ def test_a_file_system_that_fills_up_loses_nothing(small_disk, capsys):
     os.truncate(ballast, 0)
     assert main(words) == 0
     assert "| linear" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("task",), "poker"),
+        (("accelerator",), "abacus"),
+        (("test", "count"), 0),
+        (("test", "accuracy"), 2.0),
+        (("val", "accuracy"), float("nan")),
+        (("modified",), {"training.steps": [1]}),
+        (("measurement", "memory"), {}),
+        (("measurement", "training_step", "median_ms"), 0.0),
+        (("measurement", "examples_per_second"), float("inf")),
+    ],
+    ids=lambda part: ".".join(part) if isinstance(part, tuple) else None,
+)
+def test_a_foreign_record_is_named_and_skipped(tmp_path, capsys, path, value):
+    for name, changes in (("good", None), ("foreign", path)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        content = dataclasses.asdict(RECORD)
+        if changes:
+            *parents, last = path
+            part = content
+            for key in parents:
+                part = part[key]
+            part[last] = value
+        (folder / "record.json").write_text(json.dumps(content))
+    assert main(["table", "--results", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "| linear " in out
+    assert len(err.splitlines()) == 1 and "skipped: " in err and "foreign" in err

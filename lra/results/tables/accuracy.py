@@ -127,7 +127,8 @@ def _caption(columns: Columns, averaged: bool, usual: int) -> list[str]:
     lines = comparable_lines(columns)
     lines += [data_line(label, group) for label, group in columns]
     runs = "a run" if usual == 1 else f"n = {usual} runs of different seeds"
-    several = "; ± their standard deviation (n − 1)" if usual > 1 else ""
+    spreads = any(s.std is not None for _, group in columns for s in group.attentions.values())
+    several = "; ± the standard deviation (n − 1) of several" if spreads else ""
     if usual:
         lines.append(f"Each cell: {runs} unless it says otherwise{several}.")
     if len(columns) == 1:

@@ -14,6 +14,7 @@ from lra.results.published import PUBLISHED, read_published
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables
 from lra.tasks import TASKS
+from lra.training.evaluation import Evaluation
 
 from .golden import DROPPED, failure, published, run
 
@@ -259,11 +260,23 @@ def test_what_brings_a_run_nearer_to_the_source_leaves_no_protocol():
 
 def test_ours_find_the_real_rows():
     text = {"source": "official", "settings": ["task.max_len=1000", "task.select_on=test"]}
+    test = Evaluation(0.7, 0.55, 25_000)
     (table,), _ = published_tables(
-        accuracy_groups([run("text", "linformer", 0, 0.55, **text)]), ROWS
+        accuracy_groups([run("text", "linformer", 0, 0.55, test=test, **text)]), ROWS
     )
     assert [(n["paper"], n["published"]) for n in table.numbers] == [
         ("Xiong et al. 2021", 55.91),
         ("Chen et al. 2023", 55.9),
     ]
     assert "repeats Xiong et al. 2021, Table 3" in table.rows[1][-1].text
+
+
+def test_what_a_protocol_of_that_name_once_was_is_not_beside_papers():
+    then = override(get_protocol("skyformer", "listops"), ["training.steps=2000"])[0]
+    then = replace(then, task=replace(then.task, source="official", brackets="drop"))
+    tables, reasons = published_tables(
+        accuracy_groups([replace(run("listops", "softmax", 0, 0.38, **DROPPED), protocol=then)]),
+        ROWS,
+    )
+    assert not tables
+    assert reasons == ["ListOps: protocol skyformer had other settings when ours was run"]
