@@ -65,6 +65,7 @@ def test_every_setting_is_spelled_and_machines_are_told_apart():
 def test_memory_is_named_by_its_method_and_has_no_band():
     (chart,) = growth_charts([sheet(*LINEAR)])
     assert "Memory: allocator peak, measured once." in " ".join(chart.caption.notes)
+    assert chart.method == "allocator peak" and chart.memory[0].low is None
     time, memory, _ = draw_growth(chart, Looks(["linear"])).axes
     assert len(time.collections) == 1 and not memory.collections
 
