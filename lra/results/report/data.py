@@ -73,7 +73,7 @@ def embedded_runs(runs: Sequence[Run]) -> dict[str, Any]:
         content = asdict(run.record)
         shared = {
             "protocol": protocols.place(
-                content.pop("protocol") | {"comparable": comparable_with(run.record.protocol)}
+                content.pop("protocol") | {"comparable": comparable_with(run.record)}
             ),
             "data": data.place(content.pop("data")),
             "environment": environments.place(content.pop("environment")),

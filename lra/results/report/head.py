@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from attention_zoo.options import spell
 from attention_zoo.spec import base_of
 from lra.results.captions import comparable_with, conditions_of, data_of
-from lra.results.comparable import Recorded, column, conditions, machine
+from lra.results.comparable import Recorded, column, conditions, machine, restorations
 from lra.results.record import Failure
 from lra.results.report.data import Run
 from lra.results.table import Cell, Table
-from lra.results.tables.published import restorations
 from lra.tasks import TASKS
 
 NOT = "not comparable"
@@ -99,7 +98,7 @@ def _lra(groups: Sequence[tuple[str, list[Recorded]]], of: int) -> str:
 def with_lra(record: Recorded) -> str:
     """What a run may be compared with. Settings that bring its protocol's source back are no
     obstacle."""
-    usual = comparable_with(record.protocol)
+    usual = comparable_with(record)
     nearer = restorations(record)
     left = [
         f"{key}={spell(value)}"
