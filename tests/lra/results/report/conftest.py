@@ -17,7 +17,7 @@ def missing(reason):
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     try:
         from playwright.sync_api import sync_playwright
@@ -98,7 +98,7 @@ def visit(browser):
         assert one.requests == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A few runs, one without a result, a table and a measurement."""
     path = tmp_path_factory.mktemp("small") / "index.html"
