@@ -7,6 +7,7 @@ from typing import Any
 
 from lra.results.figures.bubble import Bubble, BubbleChart, filters_of, label_of, round_sizes
 from lra.results.figures.palette import Looks, split
+from lra.results.numbers import figure
 from lra.results.report.charts.chart import (
     FAINT,
     Chart,
@@ -21,7 +22,6 @@ from lra.results.report.charts.chart import (
     table,
 )
 from lra.results.summary import Group
-from lra.results.numbers import figure
 
 WIDEST, MARK = 56, 8  # pixels: the diameter of the most memory, of the mark in a circle's middle
 KIND = "Accuracy against training time"

@@ -8,8 +8,8 @@ from typing import Any
 
 from lra.results.captions import Caption
 from lra.results.figures.palette import Look
-from lra.results.table import MISSING, Cell, Table
 from lra.results.numbers import figure
+from lra.results.table import MISSING, Cell, Table
 
 FAINT = "#888888"  # figures.js puts a colour of the page for it
 # Of an attention without a filter, with the first, the second, the third; then they come again.

@@ -8,6 +8,7 @@ import numpy as np
 from lra.results.figures.curves import CurveChart, Trace
 from lra.results.figures.growth import GrowthChart, Line
 from lra.results.figures.palette import Look, Looks
+from lra.results.numbers import figure
 from lra.results.report.charts.chart import (
     Chart,
     axis,
@@ -22,7 +23,6 @@ from lra.results.report.charts.chart import (
 )
 from lra.results.report.data import kept
 from lra.results.report.embed import rounded
-from lra.results.numbers import figure
 
 GROWTH, CURVES = "Time and memory against N", "Learning curves"
 LEGEND = "Legend: the fitted exponent of N, and its range between neighbouring lengths."

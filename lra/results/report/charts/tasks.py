@@ -86,4 +86,6 @@ def _summary(chart: TaskChart, labels: list[str]) -> str:
         for label, point in zip(labels, best, strict=True)
         if point
     ]
-    return f"Test accuracy on {counted(len(labels), 'task')}. Best in the mean on {'; '.join(found)}."
+    return (
+        f"Test accuracy on {counted(len(labels), 'task')}. Best in the mean on {'; '.join(found)}."
+    )

@@ -8,8 +8,8 @@ from lra.measure.sheet import OK, Limits, Pass, Row, Settings, Sheet
 from lra.measure.timing import Timing
 from lra.protocols import get_protocol
 from lra.results.curves import Curve, Point
-from lra.results.record import Data, FilterWeights, Part, Training
 from lra.results.published import read_published
+from lra.results.record import Data, FilterWeights, Part, Training
 from lra.results.report.data import Run
 from lra.results.report.page import page
 from lra.results.summary import accuracy_groups
@@ -99,9 +99,7 @@ def grid(rates=250):
         again(
             one,
             modified={"training.learning_rate": rate},
-            protocol=replace(
-                protocol, training=replace(protocol.training, learning_rate=rate)
-            ),
+            protocol=replace(protocol, training=replace(protocol.training, learning_rate=rate)),
         )
         for rate in (1e-5 * (1 + i) for i in range(rates))
         for one in found

@@ -7,7 +7,7 @@ import pytest
 from lra.results.report.page import page, write_page
 
 from .conftest import missing
-from .made_up import failed, many, run, table
+from .made_up import failed, run, table
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&<b>"
 
