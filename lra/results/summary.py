@@ -11,8 +11,6 @@ from lra.results.comparable import Recorded, column, conditions, machine, once
 from lra.results.record import Failure, Record, learned
 from lra.results.statistics import Paired, binomial_error, mean, paired, std
 
-# The memory that a method's tables and figures speak of, by kind of device.
-
 
 @dataclass(frozen=True)
 class Summary:

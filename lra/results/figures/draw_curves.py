@@ -21,7 +21,9 @@ def draw_curves(chart: CurveChart, looks: Looks) -> Figure:
     with styled():
         names = list(dict.fromkeys(t.attention for t in (*chart.accuracy, *chart.loss)))
         legend = legend_height(names, TEXT - 2 * MARGIN)
-        sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend)
+        averaged = any(trace.seed is None for trace in (*chart.accuracy, *chart.loss))
+        more = ["Thin: each seed. Thick: their mean."] if averaged else []
+        sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend, more)
         width = TEXT / 2 - LEFT - RIGHT
         left = sheet.axes(LEFT, legend + BELOW, width, HEIGHT)
         _panel(left, chart.accuracy, looks, "validation accuracy (%)")
@@ -47,7 +49,7 @@ def _panel(axes: Axes, traces: Sequence[Trace], looks: Looks, label: str) -> Non
     for trace in traces:
         style = line_style(looks[trace.attention])
         if trace.seed is not None and trace.attention in averaged:
-            style |= {"marker": "", "linewidth": 0.4, "alpha": 0.45, "dashes": ()}
+            style |= {"marker": "", "linewidth": 0.4, "alpha": 0.45}
         else:  # markers a quarter of the axis apart, each line's beside the others'
             start = 0.25 * (places[trace.attention] + 0.5) / len(places)
             style |= {"linewidth": 1.3, "markevery": (start, 0.25)}

@@ -77,9 +77,9 @@ def _panel(axes: Axes, lines: Sequence[Line], looks: Looks, unit: float, label: 
     for line in lines:
         style = line_style(looks[line.attention])
         values, low, high = ([v / unit for v in of] for of in (line.values, line.low, line.high))
-        axes.fill_between(
-            line.N, low, high, color=style["color"], alpha=0.18, linewidth=0, gid=line.attention
-        )
+        if line.low != line.values:  # memory has no spread
+            band = {"color": style["color"], "alpha": 0.18, "linewidth": 0}
+            axes.fill_between(line.N, low, high, gid=line.attention, **band)
         axes.plot(line.N, values, label=line.attention, **style)
         if line.ended is not None:
             marker, _ = ENDS.get(line.ended.status, OTHER)

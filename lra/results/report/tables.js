@@ -30,7 +30,9 @@ class TableView {
     this.sorted = { column: null, ascending: true };
     this.pageSize = pageSize;
     this.page = 0;
-    this.element = el("div", { class: "table" });
+    // The keyboard finds it before it is built, too.
+    const build = () => waiting.now(this.element);
+    this.element = el("div", { class: "table", role: "region", "aria-label": table.title, tabindex: "0", focus: build });
     this.element.view = this;
     this.makeRoom();
     waiting.add(this.element, () => this.build());
@@ -66,7 +68,9 @@ class TableView {
     this.body = el("tbody");
     this.status = el("p", { class: "status", "aria-live": "polite" });
     this.pager = el("div", { class: "pager" });
+    const focused = this.element === document.activeElement;
     this.element.style.minHeight = "";
+    for (const name of ["role", "aria-label", "tabindex"]) this.element.removeAttribute(name);
     this.element.append(
       el(
         "div",
@@ -85,6 +89,7 @@ class TableView {
       ...[caption, footer].filter((lines) => lines.length).map((lines) => el("p", { class: "note" }, lines.join(" "))),
     );
     this.render();
+    if (focused) this.element.querySelector(".scroll").focus();
   }
 
   sortBy(column) {

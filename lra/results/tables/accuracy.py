@@ -3,11 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from lra.results.record import Record
-from lra.results.statistics import mean
-from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.results.captions import (
     comparable_lines,
     data_line,
     footer,
@@ -17,6 +13,10 @@ from lra.results.tables.captions import (
     settings_line,
     table_title,
 )
+from lra.results.record import Record
+from lra.results.statistics import mean
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
 from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread, with_best
 from lra.tasks import get_task
 

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from attention_zoo.spec import base_of
-from lra.results.statistics import LEVEL, Paired
-from lra.results.summary import HEADLINE_MEMORY, Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.measure.memory import HEADLINE_MEMORY, METHODS
+from lra.results.captions import (
     comparable_lines,
     footer,
     group_numbers,
@@ -15,8 +13,11 @@ from lra.results.tables.captions import (
     settings_line,
     table_title,
 )
-from lra.results.tables.cells import notes_of, over_softmax, signed
-from lra.results.tables.cost import METHODS
+from lra.results.numbers import signed
+from lra.results.statistics import LEVEL, Paired
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
+from lra.results.tables.cells import notes_of, over_softmax
 
 Where = tuple[tuple, tuple]  # conditions, column
 

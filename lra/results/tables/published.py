@@ -5,12 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lra.protocols import Deviation, get_protocol, override
-from lra.results.comparable import Recorded, training_changes
-from lra.results.published import FAIL, Published
-from lra.results.statistics import binomial_error, difference_in_errors
-from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.results.captions import (
     data_line,
     footer,
     group_numbers,
@@ -19,7 +14,13 @@ from lra.results.tables.captions import (
     table_title,
     task_changes,
 )
-from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, signed, spread
+from lra.results.comparable import Recorded, training_changes
+from lra.results.numbers import signed
+from lra.results.published import FAIL, Published
+from lra.results.statistics import binomial_error, difference_in_errors
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
+from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread
 from lra.tasks import get_task
 
 METRIC = "accuracy %"

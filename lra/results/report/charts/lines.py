@@ -124,7 +124,8 @@ def _steepest(what: str, lines: Sequence[Line]) -> str:
     least, most = grown[0], grown[-1]
     return (
         f"{what} of {counted(len(lines), 'attention')}. It grows least with N for "
-        f"{least.attention} (exponent {least.growth.exponent:.2f}), most for {most.attention} ({most.growth.exponent:.2f})."
+        f"{least.attention} (exponent {least.growth.exponent:.2f}), most for {most.attention} "
+        f"({most.growth.exponent:.2f})."
     )
 
 

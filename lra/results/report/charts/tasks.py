@@ -39,7 +39,7 @@ def task_figure(chart: TaskChart, looks: Looks) -> Chart:
         KIND,
         chart.caption.label,
         _summary(chart, labels),
-        (*chart.caption.notes, chart.caption.footer),
+        (*chart.caption.notes, "Dashes: chance.", chart.caption.footer),
         [
             _trace(name, [p for p in chart.points if p.attention == name], looks, places, labels)
             for name in names

@@ -43,7 +43,7 @@ def run(attention="linear", task="listops", seed=0, *, points=100, name=None, **
     memory = {"cpu_allocator_peak": int(factor * 1e8 * 2 ** fixed.uniform(0, 5))}
     filtered = [[WEIGHTS]] * 2 if filters else [[]]
     given = {
-        "identity": f"{draw.getrandbits(64):016x}",
+        "identity": fingerprint(repr((attention, task, seed, changes))),
         "task": task,
         "protocol": get_protocol("nystromformer", task),
         "command": f"python run_lra.py --task {task} --attn {attention} --seed {seed}",

@@ -18,7 +18,7 @@ def test_it_opens_without_a_request_or_an_error_and_draws_every_figure(seen):
     for n in range(4):
         seen.draw(n)
     labels = [plot.get_attribute("aria-label") for plot in seen.page.locator(".plot").all()]
-    assert labels[0].startswith("4 attentions. Most accurate: ")
+    assert labels[0].startswith("4 attentions. Highest mean: ")
     assert "runs/other/record.json" in seen.page.inner_text("#overview")
     assert seen.page.locator("h1").count() == 1
     assert seen.page.locator("a[href*='plot.ly'], a[data-title*='Chart Studio']").count() == 0
@@ -130,6 +130,7 @@ def test_a_run_opens_by_its_address_with_all_that_is_on_record(seen):
         "parts.0.devices",
     ):
         assert part in text
+    seen.see("#one")
     weights = seen.page.locator("#one tbody tr")
     assert weights.count() == 12
     assert weights.first.inner_text().split() == ["1", "1", "w0", "1", "0.0000", "0.1000", "0.1000"]
@@ -177,6 +178,7 @@ def test_hostile_names_do_nothing_and_are_read_as_they_are(visit, tmp_path):
     assert seen.page.locator("img, main b").count() == 0
     assert seen.page.locator(".plot .textpoint").first.text_content() == HOSTILE
     assert HOSTILE in seen.label_at(seen.page.locator(".plot").first.locator(".points path").last)
+    seen.see("#runs")
     seen.page.locator("#runs tbody a").first.click()
     seen.page.wait_for_selector("#one", state="visible")
     assert seen.page.inner_text("h1:visible").startswith(HOSTILE)
@@ -194,6 +196,7 @@ def test_a_narrow_screen_has_no_sideways_scroll_of_the_page(visit, small):
     for n in range(4):
         seen.draw(n)
     assert seen.page.evaluate(width) == 360
+    seen.see("#runs")
     box = seen.page.locator("#runs .scroll")
     assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
     assert all(link.bounding_box()["height"] >= 24 for link in seen.page.locator("nav a").all())

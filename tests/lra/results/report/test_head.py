@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from lra.protocols import get_protocol, with_source
+from lra.protocols import get_protocol
 from lra.results.published import read_published
 from lra.results.record import Data
 from lra.results.report.comparison import Comparison
@@ -47,22 +47,22 @@ def test_runs_of_other_protocols_data_or_settings_stand_in_groups_of_their_own()
 
 
 def test_which_runs_may_stand_beside_published_tables_is_said():
-    made_up = {"protocol": with_source(get_protocol("nystromformer", "text"), "sample")}
-    assert head_of([run()], []).lines[2].startswith("All of these runs may be compared")
-    none = head_of([run(protocol=QUICK), run(task="text", **made_up)], [])
-    assert none.lines[2].startswith("None of these runs may be compared")
-    left = head_of([run(), run(modified={"training.steps": 10})])
-    assert left.lines[2].startswith("1 of these runs may be compared")
-    said = [row[5] for row in texts(left.comparable)]
+    as_theirs = {"modified": {"task.brackets": "drop"}}
+    assert head_of([run(**as_theirs)]).lines[2].startswith("All of these runs may be compared")
+    assert head_of([run()]).lines[2].startswith("None of these runs may be compared")
+    left = {"modified": {"task.brackets": "drop", "training.steps": 10}}
+    two = head_of([run(**as_theirs), run(**left)])
+    assert two.lines[2].startswith("1 of these runs may be compared")
+    said = [row[5] for row in texts(two.comparable)]
     assert sum("training.steps left protocol nystromformer" in text for text in said) == 1
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "comparable"),
+        ({}, "other settings of the data"),
         ({"data": Data("generated", "e" * 16, {})}, "ours is generated data, theirs official"),
-        ({"modified": {"task.brackets": "drop"}}, "other settings of the data"),
+        ({"modified": {"task.brackets": "drop"}}, "LRA under the small protocol"),
         ({"protocol": QUICK}, "not comparable"),
     ],
 )

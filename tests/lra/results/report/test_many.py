@@ -23,8 +23,7 @@ def test_two_thousand_runs_take_a_few_thousand_bytes_each_and_few_elements(visit
     seen, size = opened(visit, tmp_path, runs)
     assert size < 4_000 and seen.page.evaluate(NODES) < 4_000
     assert "2,040" in seen.page.inner_text(".facts")
-    seen.page.locator("#runs").scroll_into_view_if_needed()
-    seen.page.locator("#runs tbody a").first.wait_for()
+    seen.see("#runs")
     assert seen.page.locator("#runs tbody tr").count() == 50
     seen.page.locator("#runs input").fill("nystrom+gfsa seed 16")
     assert len(seen.column("#runs", 1)) == 5  # tasks
