@@ -83,12 +83,13 @@ def _place(record: Recorded) -> tuple:
 def is_todays(record: Recorded) -> bool:
     """Whether the protocol of that name, with what left it, still is the record's."""
     settings = [f"{key}={spell(value)}" for key, value in record.modified.items()]
-    asked = with_source(get_protocol(record.protocol.name, record.task), record.data.source)
+    protocol = record.protocol
+    asked = with_source(get_protocol(protocol.name, record.task), protocol.task.source)
     try:
         now, _ = override(asked, settings)
     except UsageError:  # of a setting that there is no more
         return False
-    return now.settings == record.protocol.settings
+    return now.settings == protocol.settings
 
 
 def restorations(record: Recorded) -> set[tuple[str, object]]:
