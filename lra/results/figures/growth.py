@@ -26,14 +26,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Line:
-    """One attention's cost at each length; low and high: its 20th and 80th percentile. growth:
-    None below two lengths."""
+    """One attention's cost at each length; low and high: its 20th and 80th percentile, None
+    of what was measured once. growth: None below two lengths."""
 
     attention: str
     N: tuple[int, ...]
     values: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
     growth: Growth | None
     ended: Ended | None
 
@@ -41,8 +41,8 @@ class Line:
 @dataclass(frozen=True)
 class GrowthChart:
     """Measurements of one machine with the same settings. timed: what was, in words. time: ms;
-    memory: bytes, measured once: low and high are the values. missing: what has no figure but lies
-    at no line's end, in words. method: of memory."""
+    memory: bytes, measured once by `method`. missing: what has no figure but lies at no line's
+    end, in words."""
 
     caption: Caption
     timed: str
@@ -111,7 +111,7 @@ def title_of(settings: Settings) -> str:
     return f"{PASS[settings.level]}{task}: {sizes}, {where}"
 
 
-Point = tuple[int, float, float, float]  # N, value, low, high
+Point = tuple[float, ...]  # N, value; low and high where there are some
 
 
 def _milliseconds(rows: Sequence[Row]) -> list[Point]:
@@ -121,11 +121,12 @@ def _milliseconds(rows: Sequence[Row]) -> list[Point]:
 
 def _bytes(rows: Sequence[Row], method: str) -> list[Point]:
     known = [(row.N, row.memory[method]) for row in rows if row.status == OK and row.memory]
-    return [(N, *[float(value)] * 3) for N, value in known]
+    return [(N, float(value)) for N, value in known]
 
 
 def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
-    N, values, low, high = zip(*points, strict=True) if points else ((),) * 4
+    N, values, *band = zip(*points, strict=True) if points else ((), ())
+    low, high = band or (None, None)
     failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
     ended = Ended(failed[0].N, failed[0].status) if failed else None
     costs = dict(zip(N, values, strict=True))

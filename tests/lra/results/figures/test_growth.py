@@ -46,6 +46,30 @@ def test_settings_and_machines_never_share_a_figure():
     assert len(charts) == 3 and len({chart.caption.name for chart in charts}) == 3
 
 
+def test_every_setting_is_spelled_and_machines_are_told_apart():
+    high = dataclasses.replace(ENVIRONMENT, matmul="high")
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": {}}
+    parts = sheet(*LINEAR, **step, micro_batch=4)
+    changed = sheet(*LINEAR, **step | {"modified": {"model.dim": 32}})
+    moved = dataclasses.replace(parts, environment=high)
+    on_cuda = dataclasses.replace(LINEAR[0], memory={"cuda_allocated_peak": 1000})
+    charts = growth_charts([parts, changed, moved, sheet(on_cuda, **step, accelerator="cuda")])
+    labels = [chart.caption.label for chart in charts]
+    assert len(set(labels)) == len({chart.caption.title for chart in charts}) + 1 == 4
+    text = " ".join(labels)
+    assert "protocol quick, modified (model.dim=32)" in text and "in parts of 4" in text
+    assert "float32 products high" in text and "float32 on cuda" in text
+    assert all("float32 products" in chart.caption.footer for chart in charts)
+
+
+def test_memory_is_named_by_its_method_and_has_no_band():
+    (chart,) = growth_charts([sheet(*LINEAR)])
+    assert "Memory: allocator peak, measured once." in " ".join(chart.caption.notes)
+    assert chart.method == "allocator peak" and chart.memory[0].low is None
+    time, memory, _ = draw_growth(chart, Looks(["linear"])).axes
+    assert len(time.collections) == 1 and not memory.collections
+
+
 def test_sheets_of_one_machine_share_one_and_the_last_measured_row_counts():
     later = sheet(row("linear", 1024, 3.0), finished="2026-01-02")
     (chart,) = growth_charts([later, sheet(*LINEAR), sheet(*SOFTMAX)])
