@@ -87,7 +87,7 @@ class Visit:
         return label.text_content()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def visit(browser):
     """Opens a page; at the end of all none has asked for anything or complained."""
     opened = []
@@ -114,7 +114,7 @@ def small(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opened(visit, small):
     """The small page, opened once: it takes a second or two."""
     return visit(small, permissions=["clipboard-read", "clipboard-write"])

@@ -91,8 +91,8 @@ def many(seeds=17):
     return [again(one, seed=seed) for one in runs(seeds=[0]) for seed in range(seeds)]
 
 
-def grid(rates=250):
-    """A thousand runs in groups of four, each of another learning rate."""
+def grid(rates=60):
+    """Runs in groups of four, each group of another learning rate."""
     protocol = get_protocol("nystromformer", "listops")
     found = runs(("softmax", "linear"), ("listops",), [0])
     return [

@@ -101,7 +101,7 @@ def test_costs_are_never_powers_of_ten():
 def test_each_of_several_filters_has_its_name_and_mark():
     names = ("linear", "linear+gfsa", "linear+gfsa:K=4")
     looks = Looks(names)
-    chart, figure = bubbles([run(name) for name in names], looks)
+    _, figure = bubbles([run(name) for name in names], looks)
     found = circles(figure)
     assert [found[name]["text"] for name in names] == [["linear"], ["+gfsa"], ["+gfsa:K=4"]]
     marks = [

@@ -2,23 +2,15 @@
 
 from urllib.parse import quote
 
-import pytest
-
 from lra.results.report.page import page, write_page
 
 from .made_up import failed, run, runs, table
 
-WIDE = {"width": 1200, "height": 800}
 RUN = f"#run={quote(run('softmax', 'listops').name)}"
-# Whether every plot that is drawn in an element is as wide as its box.
+# Whether every plot that is drawn in an element is as late as its box.
 FITS = """(parent) => [...document.querySelectorAll(`${parent} .plot`)]
     .filter((box) => box.querySelector(".main-svg"))
     .every((box) => box.querySelector(".main-svg").clientWidth === box.clientWidth)"""
-
-
-@pytest.fixture
-def wide(visit, small):
-    return visit(small, viewport=WIDE)
 
 
 def print_(seen, after=False):
@@ -59,24 +51,29 @@ def test_print_shows_every_figure_and_no_controls(seen):
     print_(seen, after=True)
 
 
-def test_a_run_that_is_printed_leaves_the_other_figures_for_later(wide):
-    wide.go(RUN)
-    print_(wide)
-    wide.page.locator("#one .main-svg").first.wait_for()
-    print_(wide, after=True)
-    assert wide.page.locator("#figures .main-svg").count() == 0
-    wide.go("")
-    wide.draw()
-    wide.page.wait_for_function(FITS, arg="#figures")
+def test_a_run_that_is_printed_leaves_the_other_figures_for_later(visit, small):
+    late = visit(small)
+    late.go(RUN)
+    print_(late)
+    late.page.locator("#one .main-svg").first.wait_for()
+    print_(late, after=True)
+    assert late.page.locator("#figures .main-svg").count() == 0
+    late.go("")
+    late.draw()
+    late.page.wait_for_function(FITS, arg="#figures")
 
 
-def test_figures_and_their_legends_follow_the_width_of_the_window(wide):
-    wide.draw()
-    wide.page.set_viewport_size({"width": 360, "height": 800})
-    wide.page.wait_for_function(FITS, arg="#figures")
-    names = wide.page.locator(".plot").first.locator(".textpoint")
+def test_figures_follow_the_width_of_the_window(seen):
+    seen.draw()
+    before = seen.page.viewport_size
+    seen.page.set_viewport_size({"width": 360, "height": 800})
+    seen.page.wait_for_function(FITS, arg="#figures")
+    names = seen.page.locator(".plot").first.locator(".textpoint")
     names.first.wait_for(state="detached")  # there is no room
-    assert wide.page.evaluate("document.documentElement.scrollWidth") == 360
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 360
+    seen.page.set_viewport_size(before)
+    seen.page.wait_for_function(FITS, arg="#figures")
+    names.first.wait_for()
 
 
 def test_what_a_run_has_drawn_goes_with_it(seen):
