@@ -18,11 +18,11 @@ function color(name) {
 function below(box, traces, layout) {
   const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
   const widest = 52 + 7.5 * Math.max(...names.map((name) => name.length));
-  const rows = Math.ceil(names.length / Math.max(1, Math.floor((box.clientWidth - 20) / widest)));
+  const rows = Math.ceil(names.length / Math.max(1, Math.floor((box.width - 20) / widest)));
   const room = 22 * rows + 16;
   return {
     height: layout.height + room,
-    margin: { ...layout.margin, b: room + (box.clientWidth < NARROW ? 110 : 70) },
+    margin: { ...layout.margin, b: room + (box.width < NARROW ? 110 : 70) },
     legend: {
       orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, maxheight: 10000,
       entrywidth: widest - 48, ...layout.legend,
@@ -41,7 +41,7 @@ function themed(box, traces, layout) {
     ...layout,
     ...axes,
     ...below(box, traces, layout),
-    width: box.clientWidth,
+    width: box.width,
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: "system-ui, sans-serif", size: 13, color: color("--ink") },
@@ -91,7 +91,7 @@ function forgetFigures(element) {
   }
 }
 
-dark.addEventListener("change", () => drawn.forEach(redraw));
+dark.addEventListener("change", () => drawn.forEach((box) => redraw(box)));
 
 /** One kind of figure: a choice of which, the plot, what it shows in words and in numbers. */
 function figureView(kind, charts) {

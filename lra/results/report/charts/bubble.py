@@ -18,6 +18,7 @@ from lra.results.report.charts.chart import (
     level,
     logarithmic,
     marker,
+    marks_line,
     plain,
     table,
 )
@@ -53,7 +54,7 @@ def bubble_figure(chart: BubbleChart, group: Group, looks: Looks) -> Chart:
         KIND,
         chart.caption.label,
         _summary(chart, group),
-        (*chart.caption.notes, *outside, chart.caption.footer),
+        (*chart.caption.notes, marks_line(looks, widths), *outside, chart.caption.footer),
         traces,
         layout(
             logarithmic("training step, ms", steps, range=_range(steps)),
@@ -176,11 +177,12 @@ def _sizes(memory: Sequence[float]) -> tuple[list[dict], list[dict]]:
             | place
             | box
         )
-        text = {"text": f"{figure(size / 1e6)} MB", "showarrow": False, "font": {"size": 11}}
+        name = f"{figure(size / 1e6)} MB"
+        text = {"text": name, "showarrow": False, "font": {"size": 11}}
         shift = {"xshift": x + width + 2, "yshift": 12 + width / 2}
         anchor = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left"}
         notes.append(text | shift | anchor | {"yanchor": "middle"})
-        x += width + 68
+        x += width + 14 + 6.5 * len(name)
     return shapes, notes
 
 

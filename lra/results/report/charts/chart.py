@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from lra.results.captions import Caption
-from lra.results.figures.palette import Look
+from lra.results.figures.palette import Look, Looks, split
 from lra.results.numbers import figure
 from lra.results.table import MISSING, Cell, Table
 
 FAINT = "#888888"  # figures.js puts a colour of the page for it
 # Of an attention without a filter, with the first, the second, the third; then they come again.
 VARIANTS = {"solid": "", "dash": "-open", "dot": "-open-dot", "dashdot": "-dot"}
+MEANINGS = {
+    "": "Filled mark",
+    "-open": "Hollow",
+    "-open-dot": "Hollow with a dot",
+    "-dot": "Filled with a dot",
+}
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,24 @@ def counted(n: int, what: str) -> str:
 
 
 def marker(look: Look, size: float) -> dict[str, Any]:
-    return {
-        "color": look.color,
-        "size": size,
-        "symbol": look.symbol + VARIANTS.get(look.dash, VARIANTS["dash"]),
-    }
+    return {"color": look.color, "size": size, "symbol": look.symbol + _variant(look)}
+
+
+def _variant(look: Look) -> str:
+    return VARIANTS.get(look.dash, VARIANTS["dash"])
+
+
+def marks_line(looks: Looks, attentions: Iterable[str]) -> str:
+    """What the marks of these attentions say of their filters."""
+    found: dict[str, set[str]] = {}
+    for name in attentions:
+        filters = split(name)[1]
+        found.setdefault(_variant(looks[name]), set()).add(
+            f"+{filters}" if filters else "no filter"
+        )
+    parts = (
+        f"{MEANINGS[variant]}: {', '.join(sorted(found[variant]))}."
+        for variant in VARIANTS.values()
+        if variant in found
+    )
+    return " ".join(parts)

@@ -12,6 +12,7 @@ from lra.results.report.charts.chart import (
     layout,
     level,
     marker,
+    marks_line,
     plain,
     table,
 )
@@ -39,7 +40,7 @@ def task_figure(chart: TaskChart, looks: Looks) -> Chart:
         KIND,
         chart.caption.label,
         _summary(chart, labels),
-        (*chart.caption.notes, "Dashes: chance.", chart.caption.footer),
+        (*chart.caption.notes, marks_line(looks, names), "Dashes: chance.", chart.caption.footer),
         [
             _trace(name, [p for p in chart.points if p.attention == name], looks, places, labels)
             for name in names

@@ -111,6 +111,8 @@ def test_each_of_several_filters_has_its_name_and_mark():
     records = [run(name).record for name in names]
     (tasks,) = (task_figure(chart, looks) for chart in task_charts(records))
     assert len({trace["marker"]["symbol"] for trace in tasks.traces}) == 3
+    said = "Filled mark: no filter. Hollow: +gfsa. Hollow with a dot: +gfsa:K=4."
+    assert said in figure.notes and said in tasks.notes
 
 
 def test_an_attention_looks_the_same_in_all_figures_of_a_page():
