@@ -50,11 +50,14 @@ def test_which_runs_may_stand_beside_published_tables_is_said():
     as_theirs = {"modified": {"task.brackets": "drop"}}
     assert head_of([run(**as_theirs)]).lines[2].startswith("All of these runs may be compared")
     assert head_of([run()]).lines[2].startswith("None of these runs may be compared")
-    left = {"modified": {"task.brackets": "drop", "training.steps": 10}}
+    left = {"modified": {"task.brackets": "drop", "training.learning_rate": 0.5}}
     two = head_of([run(**as_theirs), run(**left)])
     assert two.lines[2].startswith("1 of these runs may be compared")
     said = [row[5] for row in texts(two.comparable)]
-    assert sum("training.steps left protocol nystromformer" in text for text in said) == 1
+    left = "left protocol nystromformer in training.learning_rate"
+    assert sum(left in text for text in said) == 1
+        sum("left protocol nystromformer in training.learning_rate" in text for text in said) == 1
+    )
 
 
 @pytest.mark.parametrize(
