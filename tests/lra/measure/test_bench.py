@@ -27,7 +27,7 @@ def rows_of(jobs, lengths=(64, 32), time_limit=60.0, rounds=1):
 
 SCRIPTS = {
     "hangs": "say(READY); sys.stdin.read()",
-    "hangs later": "say(READY); requests.readline(); say(READY); sys.stdin.read()",
+    "hangs later": "say(READY); 'check' in requests.readline() and say(READY); sys.stdin.read()",
     "exits": "say(READY); sys.exit('the device is on fire')",
     "has a thread": "import threading, time\nsay(READY)\n"
     "threading.Thread(target=time.sleep, args=(600,)).start()\n"
@@ -59,10 +59,10 @@ def process(monkeypatch, tmp_path):
 
 def test_a_process_that_is_killed_ends_one_row_and_what_is_longer(troubled):
     """In processes of their own: the shorter length is measured in another one."""
-    found = rows_of([job("troubled:how=kill")], (32, 64, 128))
+    found = rows_of([job("troubled:how=kill")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "killed", "killed"]
     assert "SIGKILL" in found[1].reason
-    assert found[2].reason == "not tried: N=64 lost its process"
+    assert found[2].reason == "not tried: N=256 lost its process"
     assert found[0].training.formula == found[0].training.flops
 
 
@@ -90,14 +90,14 @@ def test_whatever_a_process_does_is_a_row(process, monkeypatch, how, status, fir
 
 
 def test_where_memory_runs_out_shorter_lengths_have_a_fresh_process(inside):
-    found = rows_of([job("troubled:how=memory")], (32, 64, 128))
+    found = rows_of([job("troubled:how=memory")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "out of memory", "out of memory"]
-    assert found[2].reason == "not tried: N=64 ran out of memory"
+    assert found[2].reason == "not tried: N=256 ran out of memory"
     assert inside.started == 3  # one for the contract
 
 
 def test_an_error_at_one_length_is_no_more_than_that(inside):
-    found = rows_of([job("troubled:how=raise")], (32, 64, 128))
+    found = rows_of([job("troubled:how=raise")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "error", "error"]
     assert found[2].reason == "RuntimeError: no such block"
     assert inside.started == 2
@@ -160,8 +160,8 @@ def test_memory_is_that_of_a_runs_record_and_grows_with_the_level(inside, level)
 
 def test_memory_of_a_step_is_exactly_that_of_a_runs_record(inside):
     protocol, modified = override(get_protocol("quick", "listops"), TINY)
-    settings = replace(SETTINGS, level="step", batch=8, dtype="32-true", task="listops")
-    settings = replace(settings, protocol="quick", modified=modified)
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": modified}
+    settings = replace(SETTINGS, batch=8, dtype="32-true", **step)
     given = replace(job("linear+gfsa", settings), protocol=protocol)
     (found,) = rows_of([given], [protocol.task.max_len])
     how = {"device": given.device, "precision": "32-true"}
