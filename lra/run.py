@@ -119,7 +119,9 @@ def recorded(config: RunConfig, results: Path) -> Record | None:
     try:
         return read_record(path)
     except UsageError as error:
-        raise UsageError(f"{error}; remove it, and the run is made anew") from error
+        newer = "made by a newer version" in str(error)
+        advice = "update lra-gfsa" if newer else "remove it, and the run is made anew"
+        raise UsageError(f"{error}; {advice}") from error
 
 
 def clean(directory: Path, old: Record | None) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 import types
 from collections.abc import Callable
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -79,7 +80,7 @@ def _plain_loader(annotation: Any, fits: Callable[[Any], bool]) -> Loader:
 
 
 def _float(value: Any) -> float:
-    if type(value) is float:
+    if type(value) is float and math.isfinite(value):
         return value
     if type(value) is int:
         with contextlib.suppress(OverflowError):

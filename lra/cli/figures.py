@@ -1,16 +1,18 @@
 """The command that draws figures."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from attention_zoo import UsageError, parse_spec
+from attention_zoo import UsageError
+from attention_zoo.errors import unknown
 from lra.cli.common import import_plugins, say
-from lra.measure.sheet import Sheet, read_sheet
+from lra.cli.reading import canonical, on_record, read_sheets
+from lra.measure.sheet import Sheet
 from lra.results.comparable import Recorded
-from lra.results.curves import read_curve
+from lra.results.curves import Curve, read_curve
 from lra.results.figures.bubble import bubble_charts
 from lra.results.figures.curves import curve_charts
 from lra.results.figures.draw_bubble import draw_bubbles
@@ -21,8 +23,7 @@ from lra.results.figures.growth import growth_charts
 from lra.results.figures.palette import Looks
 from lra.results.figures.style import save, styled
 from lra.results.figures.tasks import task_charts
-from lra.results.record import Record, read_run
-from lra.results.runs import run_folders
+from lra.results.record import Record
 from lra.tasks import get_task
 
 # What each figure is made from, in words.
@@ -40,10 +41,10 @@ def draw_figures(options: argparse.Namespace) -> int:
         import_plugins(options.plugin)
     for task in options.task or ():
         get_task(task)
-    runs = list(read_folders(options.results))
-    sheets = list(read_sheets(options))
+    runs = on_record(options.results)
+    sheets = read_sheets(options.results, options.measurements)
     known = {record.attention for _, record in runs} | {r.attention for s in sheets for r in s.rows}
-    wanted = canonical(options.attn, known)
+    wanted = asked_for(options.attn, known)
     charts, draw = charts_of(options, runs, sheets, wanted)
     if not charts:
         chosen = " of that --task and --attn" if options.task or options.attn else ""
@@ -73,7 +74,7 @@ def charts_of(
         if record.attention in wanted and (options.task is None or record.task in options.task)
     ]
     if options.kind == "curves":
-        curves = [(r, read_curve(folder)) for folder, r in shown if isinstance(r, Record)]
+        curves = [(record, curve_of(folder, record)) for folder, record in shown]
         for _, curve in curves:
             if curve.missing:
                 say(f"no curve: {curve.missing}")
@@ -84,33 +85,17 @@ def charts_of(
     return bubble_charts(records), draw_bubbles
 
 
-def read_folders(results: Path) -> Iterable[tuple[Path, Recorded]]:
-    """Each run on record with its folder; what cannot be read is named."""
-    for folder in run_folders(results):
-        for record in read_run(folder):
-            if isinstance(record, UsageError):
-                say(f"skipped: {record}")
-            else:
-                yield folder, record
+def curve_of(folder: Path, record: Recorded) -> Curve:
+    """One without a result has none."""
+    return read_curve(folder) if isinstance(record, Record) else Curve(())
 
 
-def read_sheets(options: argparse.Namespace) -> Iterable[Sheet]:
-    """Those that were named; else those of the results that can be read."""
-    if options.measurements:
-        yield from map(read_sheet, options.measurements)
-        return
-    for path in sorted((options.results / "measurements").glob("*.json")):
-        try:
-            yield read_sheet(path)
-        except UsageError as error:
-            say(f"skipped: {error}")
-
-
-def canonical(asked: list[str] | None, known: set[str]) -> set[str]:
-    """The asked attentions as records spell them, all that are known where none is asked."""
-    if asked is None:
+def asked_for(specs: list[str] | None, known: set[str]) -> set[str]:
+    """The attentions of these specs, all that are known where none is given; UsageError for one
+    of which nothing is there."""
+    if specs is None:
         return known
-    wanted = {spec if spec in known else str(parse_spec(spec)) for spec in asked}
+    wanted = {canonical(spec, known) for spec in specs}
     for spec in sorted(wanted - known):
-        say(f"nothing on record of {spec}")
+        raise unknown("attention on record", spec, known)
     return wanted

@@ -68,9 +68,9 @@ def result(record: Recorded) -> dict[str, Any]:
         "weights": f"of step {training.best_step:,}, sha256 {training.checkpoint or 'not kept'}",
         "training": f"{training.seconds:,.1f} s, begun {training.started or 'not kept'}",
         **{
-            f"from step {part.start:,}": f"{part.devices} × {part.device}, {part.threads} threads, "
-            f"torch {part.torch}, commit {part.commit or 'unknown'}"
-            for part in training.parts
+            f"part {i}": f"from step {part.start:,}, {part.devices} × {part.device}, "
+            f"{part.threads} threads, torch {part.torch}, commit {part.commit or 'unknown'}"
+            for i, part in enumerate(training.parts, start=1)
         },
     }
 

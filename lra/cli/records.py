@@ -8,13 +8,14 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from attention_zoo import UsageError, parse_spec
+from attention_zoo import UsageError
 from attention_zoo.errors import unknown
 from lra.cli.common import say
+from lra.cli.reading import canonical, none_on_record, on_record
 from lra.cli.record_text import accuracy, shown, shown_json
 from lra.results.comparable import Recorded
 from lra.results.merge import merge
-from lra.results.record import RUNS, Record, read_record, read_run, record_file, run_folders
+from lra.results.record import RUNS, Record, read_record, record_file
 from lra.results.runs import find_run, remove, require_idle
 
 
@@ -26,17 +27,13 @@ def manage(options: argparse.Namespace) -> int:
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    found: list[tuple[Path, Recorded]] = []
-    damaged: list[UsageError] = []
-    for folder in run_folders(options.results):
-        for record in read_run(folder):
-            if isinstance(record, UsageError):
-                damaged.append(record)
-            else:
-                found.append((folder, record))
+    found = on_record(options.results)
+    if not found:
+        raise none_on_record(options.results)
+    known = {record.attention for _, record in found}
     asked = {
         "task": options.task,
-        "attention": options.attn and [canonical(spec) for spec in options.attn],
+        "attention": options.attn and [canonical(spec, known) for spec in options.attn],
         "protocol": options.protocol,
         "seed": options.seed,
     }
@@ -46,19 +43,7 @@ def list_runs(options: argparse.Namespace) -> int:
     if kept:
         rows = [row(folder, record) for folder, record in kept]
         print(tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True))
-    for error in damaged:
-        say(f"skipped: {error}")
-    if not found:
-        raise UsageError(f"no runs on record under {options.results / RUNS}")
     return 0
-
-
-def canonical(spec: str) -> str:
-    """A spec as records spell it; as it is where its attention is not registered here."""
-    try:
-        return str(parse_spec(spec))
-    except UsageError:
-        return spec
 
 
 def selected(

@@ -2,12 +2,10 @@
 
 import argparse
 
-from attention_zoo import UsageError
 from lra.cli.common import import_plugins, say
+from lra.cli.reading import none_on_record, read_sheets
 from lra.cli.tables import spelled
-from lra.measure.sheet import read_sheet
 from lra.results.published import read_published
-from lra.results.record import RUNS
 from lra.results.report.data import read_runs
 from lra.results.report.page import page, plotly_script, write_page
 from lra.results.summary import accuracy_groups
@@ -22,15 +20,12 @@ def make_report(options: argparse.Namespace) -> int:
     plotly_script()  # where plotly is missing, it is said before the work
     for task in options.task or ():
         get_task(task)
-    sheets = [read_sheet(path) for path in options.measurements]
+    sheets = read_sheets(options.results, options.measurements, options.task)
     runs, damaged = read_runs(options.results, options.task)
     for line in damaged:
         say(f"skipped: {line}")
     if not runs and not sheets:
-        raise UsageError(
-            f"no runs on record under {options.results / RUNS}; "
-            "`python run_lra.py --task listops --attn linear` makes one"
-        )
+        raise none_on_record(options.results, options.task)
     records = [run.record for run in runs]
     arguments = spelled(options.task, options.results)
     beside, reasons = published_tables(accuracy_groups(records), read_published())

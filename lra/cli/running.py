@@ -8,7 +8,6 @@ from tabulate import tabulate
 
 from attention_zoo import UsageError
 from lra.cli.common import import_plugins, memory_of_one, say
-from lra.cli.tables import spelled
 from lra.data.prepare import find_source, prepare
 from lra.evaluate import evaluate, find_finished
 from lra.failures import RunFailure
@@ -59,8 +58,7 @@ def report(runs: list[Run], place: Place) -> int:
         else:
             records.append(record)
     if records:
-        tasks = dict.fromkeys(record.task for record in records)
-        print(render(tables_of(records, arguments=spelled(tasks, place.results)), "github"), end="")
+        print(render(tables_of(records), "github"), end="")
         say(f"records are in {place.results / 'runs'}, data in {place.data_dir / 'prepared'}")
     failed = [run for run in runs if run.state not in ("done", "on record")]
     for run in failed if len(runs) > 1 else ():

@@ -13,8 +13,9 @@ from lra.measure.limits import shares
 from lra.measure.memory import headline
 from lra.measure.sheet import OK, Pass, Row, Sheet
 from lra.measure.timing import WIDE, Timing
+from lra.results.numbers import figure
+from lra.results.table import MISSING
 
-NONE = "–"
 GROWTH = "Least squares over the lengths measured (smallest–largest between neighbours)."
 
 
@@ -38,33 +39,28 @@ def row_cells(row: Row, sheet: Sheet) -> dict[str, str]:
     names = [*passes, "peak MB", "GFLOP", "of copy", "of product", "parameters", "kernels"]
     if row.status != OK:
         status = row.status + (f": {row.reason}" if row.reason else "")
-        return about | dict.fromkeys(names, NONE) | {"status": status.replace("|", "\\|")}
+        return about | dict.fromkeys(names, MISSING) | {"status": status.replace("|", "\\|")}
     of_copy, of_product = shares(row.training, sheet.limits)
     figures = [
         milliseconds(row.forward.time),
         milliseconds(row.training.time),
-        number(headline(row.memory) / 1e6),
+        figure(headline(row.memory) / 1e6),
         operations(row.training),
         f"{100 * of_copy:.0f} %",
         f"{100 * of_product:.0f} %",
         f"{row.parameters:,}",
-        ", ".join(row.kernels) or NONE,
+        ", ".join(row.kernels) or MISSING,
     ]
     return about | dict(zip(names, figures, strict=True)) | {"status": row.status}
 
 
 def milliseconds(time: Timing) -> str:
-    text = f"{number(time.median_ms)} ({number(time.p20_ms)}–{number(time.p80_ms)})"
+    text = f"{figure(time.median_ms)} ({figure(time.p20_ms)}–{figure(time.p80_ms)})"
     return text + (f" spread {100 * time.spread:.0f} %!" if time.spread > WIDE else "")
 
 
 def operations(passed: Pass) -> str:
-    return number(passed.flops / 1e9) + ("" if passed.formula is None else " =")
-
-
-def number(value: float) -> str:
-    """Three significant digits, whole from 100 on."""
-    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
+    return figure(passed.flops / 1e9) + ("" if passed.formula is None else " =")
 
 
 def attentions(sheet: Sheet) -> list[str]:
@@ -82,7 +78,7 @@ def growth_cells(name: str, sheet: Sheet) -> dict[str, str] | None:
         support = attention_of(name).support
         declared = support.time, support.memory
     except UsageError:  # of a plugin that is not there
-        declared = NONE, NONE
+        declared = MISSING, MISSING
     return {
         "attention": name,
         "N from–to": f"{time.first:,}–{time.last:,}",
@@ -155,10 +151,10 @@ def changes_text(
             "attention": change.attention,
             "N": f"{change.N:,}",
             "figure": change.quantity,
-            "old": figure(change, change.old),
-            "new": figure(change, change.new),
+            "old": cost(change, change.old),
+            "new": cost(change, change.new),
             "new / old": f"{change.ratio:.3f}",
-            "spread old, new": NONE
+            "spread old, new": MISSING
             if change.quantity == "memory"
             else f"{100 * change.old_spread:.0f} %, {100 * change.new_spread:.0f} %",
             "verdict": change.verdict,
@@ -178,5 +174,5 @@ def changes_text(
     return "\n\n".join([lines[0], "\n".join(lines[1:])]) if len(lines) > 1 else lines[0]
 
 
-def figure(change: Change, value: float) -> str:
-    return f"{number(value / 1e6)} MB" if change.quantity == "memory" else f"{number(value)} ms"
+def cost(change: Change, value: float) -> str:
+    return f"{figure(value / 1e6)} MB" if change.quantity == "memory" else f"{figure(value)} ms"

@@ -8,9 +8,8 @@ from pathlib import Path
 from attention_zoo import UsageError
 from attention_zoo.errors import unknown
 from lra.cli.common import say
-from lra.results.comparable import Recorded
+from lra.cli.reading import none_on_record, on_record
 from lra.results.published import read_published
-from lra.results.record import read_records
 from lra.results.summary import accuracy_groups
 from lra.results.tables import KINDS, Table, published_tables, render, tables_of
 from lra.system.files import whole
@@ -25,13 +24,9 @@ def print_tables(options: argparse.Namespace) -> int:
         get_task(task)
     if options.out is not None and not options.out.parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
-    records = list(on_record(options.results, options.task))
+    records = [record for _, record in on_record(options.results, options.task)]
     if not records:
-        of = f" of {', '.join(options.task)}" if options.task else ""
-        raise UsageError(
-            f"no runs on record{of} under {options.results / 'runs'}; "
-            "`python run_lra.py --task listops --attn linear` makes one"
-        )
+        raise none_on_record(options.results, options.task)
     arguments = spelled(options.task, options.results)
     tables: list[Table] = []
     if options.kinds or not options.published:
@@ -57,15 +52,6 @@ def print_tables(options: argparse.Namespace) -> int:
     for reason in reasons:
         say(reason)
     return 0
-
-
-def on_record(results: Path, tasks: list[str] | None) -> Iterable[Recorded]:
-    """Records of these tasks, or of all; what cannot be read is named and skipped."""
-    for record in read_records(results):
-        if isinstance(record, UsageError):
-            say(f"skipped: {record}")
-        elif tasks is None or record.task in tasks:
-            yield record
 
 
 def spelled(tasks: Iterable[str] | None, results: Path) -> str:

@@ -11,6 +11,15 @@ import torch
 HEADLINE_MEMORY = {"cpu": "cpu_allocator_peak", "cuda": "cuda_allocated_peak"}
 
 
+# What tables and figures call a method.
+METHODS = {
+    "cpu_allocator_peak": "allocator peak",
+    "process_rss_peak": "process RSS peak",
+    "cuda_allocated_peak": "GPU peak",
+    "cuda_reserved_peak": "GPU reserved",
+}
+
+
 def headline(memory: dict[str, int]) -> int:
     """Bytes by that method, of all that were used."""
     (method,) = set(memory) & set(HEADLINE_MEMORY.values())

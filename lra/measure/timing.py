@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from attention_zoo import UsageError
+
 WIDE = 0.2  # a spread that is flagged
 LEAST, MOST = 3, 50  # repetitions
 TURN_MOST, TURN_BUDGET, WARM = 10, 0.5, 0.02  # repetitions and seconds of a turn
@@ -20,6 +22,10 @@ class Timing:
     p20_ms: float
     p80_ms: float
     n: int
+
+    def __post_init__(self) -> None:
+        if self.median_ms <= 0:
+            raise UsageError(f"a median of {self.median_ms} ms is no time")
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> "Timing":

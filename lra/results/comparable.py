@@ -57,14 +57,16 @@ def machine(record: Recorded) -> tuple:
 def once(records: Iterable[Recorded]) -> list[Recorded]:
     """One record of each run: that with a result before a failure, then the one finished last.
 
-    The same run may be on record twice, of two machines whose results were merged. In the order of
-    task, attention and seed, whatever the order of `records`.
+    The same run may be on record twice: of two machines whose results were merged, or under the
+    identities that two schemas gave it. In the order of task, attention and seed, whatever the
+    order of `records`.
     """
-    kept: dict[str, Recorded] = {}
+    kept: dict[tuple, Recorded] = {}
     for record in records:
-        other = kept.get(record.identity)
+        run = conditions(record), column(record), record.attention, record.seed
+        other = kept.get(run)
         if other is None or _rank(record) > _rank(other):
-            kept[record.identity] = record
+            kept[run] = record
     return sorted(kept.values(), key=_place)
 
 

@@ -5,23 +5,26 @@ machine, is never left out, whatever the order. So merging again changes nothing
 was cut short is simply repeated.
 """
 
+import errno
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from attention_zoo import UsageError
 from lra.journal import UNFINISHED
-from lra.results.record import RUNS, read_run, record_file, run_folders
-from lra.results.runs import aside, changing
+from lra.results.record import RECORD, RUNS, Failure, read_run, record_file, run_folders
+from lra.results.runs import aside, changing, idle
 from lra.system.files import fingerprint, sync_folder, whole
 from lra.system.locks import LOCK, is_locked
 
 SUFFIX = re.compile("~[0-9a-f]{8}$")  # of a second record of a run, in a folder of its own
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)  # a rename onto what is there
 
 
 @dataclass(frozen=True)
@@ -40,33 +43,23 @@ def merge(sources: Sequence[Path], results: Path, waiting: Callable[[str], None]
     """Copies what `results` lacks of the runs of `sources`: results folders, `runs` folders or
     folders of one run. UsageError, before anything is copied, for a source that is none of them."""
     folders = [folder for source in sources for folder in _runs_of(source, results)]
-    merged = Merged()
+    came, there, skipped, unfinished = [], [], [], []
     with changing(results / RUNS, waiting):
-        known = {_key(file): file.parent for file in map(record_file, run_folders(results)) if file}
+        known = {_key(folder): folder for folder in run_folders(results) if record_file(folder)}
         for folder in folders:
-            if reason := _unfit(folder):
-                merged.skipped.append(f"{folder}: {reason}")
+            try:
+                key = _fit(folder)
+                if key in known:
+                    there.append(key)
+                else:
+                    _bring(folder, key, results / RUNS, known)
+                    came.append(key)
+            except UsageError as error:
+                skipped.append(f"{folder}: {error}")
                 continue
-            key = _key(record_file(folder))
-            if key in known:
-                merged.there.append(known[key])
-            else:
-                base = SUFFIX.sub("", folder.name)
-                places = [results / RUNS / name for name in (base, f"{base}~{key[:8]}")]
-                place = next((place for place in places if not os.path.lexists(place)), None)
-                if place is None:
-                    merged.skipped.append(f"{folder}: {places[1]} is in its way")
-                    continue
-                try:
-                    _copy(folder, place)
-                except UsageError as error:
-                    merged.skipped.append(f"{folder}: {error}")
-                    continue
-                known[key] = place
-                merged.came.append(place)
             if (folder / UNFINISHED).exists():
-                merged.unfinished.append(folder)
-    return merged
+                unfinished.append(folder)
+    return Merged([known[key] for key in came], [known[key] for key in there], skipped, unfinished)
 
 
 def _runs_of(source: Path, results: Path) -> list[Path]:
@@ -86,59 +79,104 @@ def _runs_of(source: Path, results: Path) -> list[Path]:
     return found
 
 
-def _unfit(folder: Path) -> str | None:
-    """Why something in a folder of runs is not taken."""
+def _fit(folder: Path) -> str:
+    """The key of a run that can be taken; UsageError, why something in a folder of runs cannot."""
     if not folder.is_dir():
-        return "no folder of a run"
+        raise UsageError("no folder of a run")
     if is_locked(folder / LOCK):
-        return "a process is working on it; merge again when it has ended"
+        raise UsageError("a process is working on it; merge again when it has ended")
     found = next(read_run(folder), None)
     if isinstance(found, UsageError):
-        return str(found).removeprefix(f"{folder}{os.sep}")
+        raise UsageError(str(found).removeprefix(f"{folder}{os.sep}"))
     if found is None:
         unfinished = (folder / UNFINISHED).exists()
-        return "unfinished, go on with it where it is" if unfinished else "holds no record"
-    return None
+        raise UsageError(
+            "unfinished, go on with it where it is" if unfinished else "holds no record"
+        )
+    return _key(folder)
 
 
-def _key(file: Path) -> str:
+def _key(folder: Path) -> str:
     """What tells a record from every other: its content, however it is spelt; of a damaged one,
     which nothing equals, its path."""
+    file = record_file(folder) or folder
     try:
         return fingerprint(json.loads(file.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return str(file)
 
 
-def _copy(folder: Path, place: Path) -> None:
-    """Copies a run to where no folder is yet; on an error, a full disk say, there still is none.
-
-    UsageError for a file of it that cannot be opened."""
+def _bring(folder: Path, key: str, runs: Path, known: dict[str, Path]) -> None:
+    """Copies a run to its name under `runs`, or beside the one that has it; on an error, a full
+    disk say, neither is there."""
+    plain = runs / SUFFIX.sub("", folder.name)
+    copy = aside(plain)
     try:
-        for source, name in _files(folder):
-            target = aside(place) / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _opened(source) as file, whole(target) as copy:
-                shutil.copyfileobj(file, copy)
-            shutil.copystat(source, target)
-        os.rename(aside(place), place)
+        _copy(folder, copy)
+        if _fit(folder) != key:
+            raise UsageError("it changed while it was copied; merge again")
+        if record_file(copy).name == RECORD:
+            _make_way(plain, known)
+        known[key] = _put(copy, plain, _beside(plain, key))
     except BaseException:
-        shutil.rmtree(aside(place), ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
         raise
-    sync_folder(place.parent)
+    sync_folder(runs)
+
+
+def _make_way(plain: Path, known: dict[str, Path]) -> None:
+    """Moves a failure beside its name, under which a grid looks for the result that comes; not one
+    that a process works on or can go on with."""
+    if not isinstance(next(read_run(plain), None), Failure):
+        return
+    key = _key(plain)
+    with suppress(UsageError), idle(plain):
+        if _key(plain) == key and not (plain / UNFINISHED).exists():
+            known[key] = _put(plain, _beside(plain, key))
+
+
+def _beside(plain: Path, key: str) -> Path:
+    return plain.with_name(f"{plain.name}~{key[:8]}")
+
+
+def _put(folder: Path, *places: Path) -> Path:
+    """Renames a folder to the first place that nothing has; UsageError where there is none."""
+    for place in places:
+        try:
+            os.rename(folder, place)
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+        else:
+            return place
+    raise UsageError(f"{places[-1]} is in its way")
+
+
+def _copy(folder: Path, place: Path) -> None:
+    """UsageError for what of a run cannot be opened."""
+    for source, name in _files(folder):
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _opened(source) as file, whole(target) as copy:
+            shutil.copyfileobj(file, copy)
+        shutil.copystat(source, target)
 
 
 def _opened(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise UsageError(f"{path.name}: {error.strerror}") from error
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UsageError(f"{os.path.basename(error.filename)}: {error.strerror}") from error
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
     """A run's files, each with its name in the folder: without locks, what was cut off, and what
     is unfinished."""
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
         here = Path(parent)
         if here == folder and UNFINISHED in folders:
             folders.remove(UNFINISHED)

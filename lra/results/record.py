@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line
+from lra.measure.memory import HEADLINE_MEMORY
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
 from lra.results.migrate import migrated
@@ -81,12 +82,15 @@ class RunRecord:
     attention: str
     seed: int
     precision: str
-    accelerator: str
+    accelerator: Literal["cpu", "cuda"]
     micro_batch: int | None
-    modified: dict[str, Any]
+    modified: dict[str, str | int | float | bool | None]
     protocol: Protocol
     data: Data
     environment: Environment
+
+    def __post_init__(self) -> None:
+        get_task(self.task)  # UsageError for a task that there is not
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,12 @@ class Record(RunRecord):
     training: Training
     gfsa: FilterWeights
     measurement: Measurement
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        method = HEADLINE_MEMORY[self.accelerator]
+        if self.measurement.memory.get(method, 0) <= 0:
+            raise UsageError(f"measurement.memory has no {method}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from attention_zoo import UsageError
 from lra.results.record import FAILURE, RECORD, RUNS, record_file, run_folders
@@ -63,15 +64,30 @@ def changing(runs: Path, waiting: Callable[[str], None]) -> Iterator[None]:
 def require_idle(folder: Path) -> None:
     """Raises UsageError where a process works on a run."""
     if is_locked(folder / LOCK):
-        raise UsageError(f"{folder} is in use by another process; wait for it, or stop it")
+        raise _in_use(folder)
+
+
+@contextmanager
+def idle(folder: Path) -> Iterator[None]:
+    """Keeps processes from working on a run; UsageError, without waiting, where one does."""
+
+    def refuse(_: str) -> NoReturn:
+        raise _in_use(folder)
+
+    with locked(folder / LOCK, refuse):
+        yield
+
+
+def _in_use(folder: Path) -> UsageError:
+    return UsageError(f"{folder} is in use by another process; wait for it, or stop it")
 
 
 def remove(folder: Path, waiting: Callable[[str], None]) -> None:
     """Deletes a run with all its files: it is there, or it is gone, and never in part."""
     folder = Path(os.path.abspath(folder))
     with changing(folder.parent, waiting):
-        require_idle(folder)
-        os.rename(folder, aside(folder))
+        with idle(folder):
+            os.rename(folder, aside(folder))
         sync_folder(folder.parent)
         _delete(aside(folder))
 

@@ -53,12 +53,13 @@ def _resamples(n: int) -> np.ndarray:
     return np.random.default_rng(0).integers(n, size=(DRAWS, n))
 
 
-def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:
-    """Student's interval of the mean; None below two pairs."""
+def t_interval(differences: Sequence[float], least: float = 0.0) -> tuple[float, float] | None:
+    """Student's interval of the mean; None below two pairs. least: no smaller standard deviation
+    is believed."""
     n = len(differences)
     if n < 2:
         return None
-    center, spread = mean(differences), std(differences)
+    center, spread = mean(differences), max(std(differences), least)
     half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * spread / math.sqrt(n)
     return center - half, center + half
 
@@ -67,9 +68,9 @@ def t_interval(differences: Sequence[float]) -> tuple[float, float] | None:
 class Paired:
     """Differences over equal seeds. interval: `bootstrap_interval`'s.
 
-    separable: neither that interval nor Student's covers zero. Resamples of n pairs never leave
-    their range, so that three seeds of one sign, one chance in four, would always be separable by
-    the bootstrap alone.
+    separable: of three pairs or more, where neither that interval nor Student's covers zero.
+    Resamples of n pairs never leave their range, so that three seeds of one sign, one chance in
+    four, would always be separable by the bootstrap alone.
     """
 
     n: int
@@ -78,10 +79,14 @@ class Paired:
     separable: bool
 
 
-def paired(differences: Sequence[float]) -> Paired:
-    intervals = bootstrap_interval(differences), t_interval(differences)
-    separable = all(found is not None and not found[0] <= 0 <= found[1] for found in intervals)
-    return Paired(len(differences), mean(differences), intervals[0], separable)
+def paired(differences: Sequence[float], resolution: float = 0.0) -> Paired:
+    """resolution: the least that two of the values can differ by, one example of a test split;
+    equal differences have no smaller standard deviation."""
+    n, interval = len(differences), bootstrap_interval(differences)
+    separable = n > 2 and not any(
+        low <= 0 <= high for low, high in (interval, t_interval(differences, resolution))
+    )
+    return Paired(n, mean(differences), interval, separable)
 
 
 def difference_in_errors(ours: float, our_error: float, theirs: float, their_error: float) -> float:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from attention_zoo.spec import base_of
@@ -10,8 +10,6 @@ from lra.measure.memory import HEADLINE_MEMORY
 from lra.results.comparable import Recorded, column, conditions, machine, once
 from lra.results.record import Failure, Record, learned
 from lra.results.statistics import Paired, binomial_error, mean, paired, std
-
-# The memory that a method's tables and figures speak of, by kind of device.
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,16 @@ class Group:
         return self.attentions.get(base_of(attention))
 
     def difference(self, attention: str) -> Paired | None:
-        """Accuracy over that of the base, on the seeds that both have; None without a base."""
-        base = self.base_of(attention)
+        """Accuracy over that of the base, on the seeds that both have; None without a base. Never
+        separable where neither has learned."""
+        summary, base = self.attentions[attention], self.base_of(attention)
         if base is None:
             return None
-        with_filter, without = self.attentions[attention].accuracies, base.accuracies
-        return paired(
-            [with_filter[seed] - without[seed] for seed in with_filter if seed in without]
-        )
+        filtered, plain = summary.accuracies, base.accuracies
+        seeds = [seed for seed in filtered if seed in plain]
+        example = 100 / summary.runs[seeds[0]].test.count if seeds else 0.0
+        found = paired([filtered[seed] - plain[seed] for seed in seeds], example)
+        return replace(found, separable=found.separable and summary.learned + base.learned > 0)
 
 
 def accuracy_groups(records: Iterable[Recorded]) -> list[Group]:

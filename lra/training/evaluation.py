@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from attention_zoo import UsageError
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -10,6 +12,10 @@ class Evaluation:
     loss: float
     accuracy: float
     count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.accuracy <= 1 or self.count < 1:
+            raise UsageError(f"accuracy {self.accuracy} of {self.count} examples is none")
 
     @property
     def standard_error(self) -> float:

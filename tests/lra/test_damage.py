@@ -16,12 +16,12 @@ from lra.cli import main
 from lra.data.store import open_store
 from lra.journal import read_journal, write_journal
 from lra.results.record import Record, read_record, write_record
-from lra.run import Journal
+from lra.run import Journal, recorded
 from lra.system.environment import ROOT
 from lra.typed import load
 
 from .test_results import ENVIRONMENT, PART, failure, record
-from .tiny import SETTINGS, store
+from .tiny import SETTINGS, config, store
 
 RECORD, FAILED = record(), failure()
 
@@ -129,6 +129,23 @@ def test_damaged_runs_do_not_hide_the_others_from_the_table(tmp_path, capsys):
     assert err.startswith("skipped: ") and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("{", "; remove it, and the run is made anew"),
+        ('{"schema": 99}', "made by a newer version: schema 99, this one reads up to 3; update"),
+    ],
+)
+def test_a_record_that_cannot_be_read_says_what_to_do(tmp_path, content, advice):
+    directory = config().directory(tmp_path)
+    directory.mkdir(parents=True)
+    (directory / "record.json").write_text(content)
+    with pytest.raises(UsageError) as error:
+        recorded(config(), tmp_path)
+    assert advice in str(error.value)
+    assert ("remove it" in str(error.value)) == (content == "{")
+
+
 FULL = """
 import resource, signal, sys
 from pathlib import Path
@@ -194,3 +211,36 @@ def test_a_file_system_that_fills_up_loses_nothing(small_disk, capsys):
     os.truncate(ballast, 0)
     assert main(words) == 0
     assert "| linear" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("task",), "poker"),
+        (("accelerator",), "abacus"),
+        (("test", "count"), 0),
+        (("test", "accuracy"), 2.0),
+        (("val", "accuracy"), float("nan")),
+        (("modified",), {"training.steps": [1]}),
+        (("measurement", "memory"), {}),
+        (("measurement", "training_step", "median_ms"), 0.0),
+        (("measurement", "examples_per_second"), float("inf")),
+    ],
+    ids=lambda part: ".".join(part) if isinstance(part, tuple) else None,
+)
+def test_a_foreign_record_is_named_and_skipped(tmp_path, capsys, path, value):
+    for name, changes in (("good", None), ("foreign", path)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        content = dataclasses.asdict(RECORD)
+        if changes:
+            *parents, last = path
+            part = content
+            for key in parents:
+                part = part[key]
+            part[last] = value
+        (folder / "record.json").write_text(json.dumps(content))
+    assert main(["table", "--results", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "| linear " in out
+    assert len(err.splitlines()) == 1 and "skipped: " in err and "foreign" in err

@@ -10,7 +10,7 @@ from lra.protocols import get_protocol, override
 from lra.results.record import read_record, read_records
 
 from .results.folders import put
-from .test_results import failure, record
+from .test_results import PART, failure, record
 
 HEAD = "step,train.loss,train.accuracy,val.loss,val.accuracy\n"
 
@@ -103,7 +103,7 @@ def test_show_says_everything_that_is_on_record(results, capsys):
     for line in (
         f"folder {results / 'runs' / 'gfsa'}",
         "test 40.00 % (standard error 1.10), loss 1.9000, 2,000 examples",
-        "from step 0 1 × Some CPU, 2 threads, torch 2.13.0, commit " + "a" * 40,
+        "part 1 from step 0, 1 × Some CPU, 2 threads, torch 2.13.0, commit " + "a" * 40,
         "training step 100.00 ms (p20 99.00, p80 101.00, n 50)",
         "cpu_allocator_peak 500.0 MB",
         "training.steps 1000 (left the protocol)",
@@ -117,6 +117,20 @@ def test_show_says_everything_that_is_on_record(results, capsys):
     assert content["environment"].keys() <= {line.split(" ")[0] for line in lines}
     for section in ("task", "model", "training"):
         assert all(f"{section}.{key} " in out for key in content["protocol"][section])
+
+
+def test_show_numbers_the_parts_of_a_training_that_begin_alike(tmp_path, capsys):
+    parts = [PART, replace(PART, device="Other CPU"), replace(PART, start=50)]
+    whole = record(identity="a" * 16)
+    put(tmp_path, replace(whole, training=replace(whole.training, parts=parts)), "linear")
+    _, out, _ = run(capsys, "show", "linear", "--results", tmp_path)
+    lines = [" ".join(line.split()).partition(" × ") for line in out.splitlines()]
+    found = [(head, tail.partition(",")[0]) for head, _, tail in lines if head.startswith("part ")]
+    assert found == [
+        ("part 1 from step 0, 1", "Some CPU"),
+        ("part 2 from step 0, 1", "Other CPU"),
+        ("part 3 from step 50, 1", "Some CPU"),
+    ]
 
 
 def test_show_of_a_failure_says_why(results, capsys):

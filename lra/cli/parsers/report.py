@@ -16,9 +16,9 @@ def report_parser() -> Parser:
         "--measurements",
         nargs="+",
         type=Path,
-        default=[],
         metavar="FILE",
-        help="what `measure --seq-len` wrote, for time and memory against N",
+        help="of `measure`, for time and memory against N; default: all in the results' folder "
+        "measurements",
     )
     parser.add_argument(
         "--out",

@@ -1,16 +1,25 @@
 """Accuracy against training time, a circle's area for memory, arrows to the filtered attention."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from attention_zoo.spec import base_of
+from lra.measure.memory import HEADLINE_MEMORY, METHODS
+from lra.results.captions import (
+    Caption,
+    conditions_of,
+    data_of,
+    details_of,
+    figure_footer,
+    file_name,
+    labelled,
+)
 from lra.results.comparable import Recorded, machine
-from lra.results.figures.captions import Caption, conditions_of, data_of, file_name, footer
+from lra.results.figures.palette import split
 from lra.results.record import Record
 from lra.results.summary import Group, Summary, cost_groups
 from lra.tasks import get_task
-
-MEMORY = {"cpu": "peak of torch's CPU allocator", "cuda": "peak of allocated GPU memory"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class BubbleChart:
 def bubble_charts(records: Iterable[Recorded]) -> list[BubbleChart]:
     """One for each group of runs whose costs may be compared, where any has a result."""
     groups = cost_groups(records)
-    return [_chart(group) for group in groups if isinstance(group.first, Record)]
+    return labelled([_chart(group) for group in groups if isinstance(group.first, Record)])
 
 
 def _chart(group: Group) -> BubbleChart:
@@ -72,12 +81,12 @@ def _chart(group: Group) -> BubbleChart:
     batch = f"batch {first.protocol.training.batch}"
     notes = (
         f"Training step at {batch}, N = {first.measurement.length:,}.",
-        f"Area: {MEMORY[first.accelerator]} in a training step.",
+        f"Area: {METHODS[HEADLINE_MEMORY[first.accelerator]]} of a training step.",
         f"Bars: {bars(bubbles)}.",
         *([f"Without a result: {', '.join(failures)}."] if failures else []),
     )
     title = f"{group.task}, {data_of(first)}, {conditions_of(first)}"
-    caption = Caption(name, title, notes, footer(group.records))
+    caption = Caption(name, title, notes, figure_footer(group.records), details_of(first))
     return BubbleChart(caption, tuple(bubbles), levels_of(first), failures)
 
 
@@ -106,6 +115,31 @@ def bars(points: Iterable[Bubble]) -> str:
         return "standard deviation over seeds"
     single = "binomial standard error of the one run"
     return single if several == {False} else f"standard deviation over seeds (of one: {single})"
+
+
+def filters_of(chart: BubbleChart) -> set[str]:
+    return {filters for b in chart.bubbles if (filters := split(b.attention)[1])}
+
+
+def label_of(bubble: Bubble, filters: set[str]) -> str:
+    """Its spec; beside an arrow its filters alone, or nothing where the figure has just those."""
+    if bubble.base is None:
+        return bubble.attention
+    return "" if len(filters) == 1 else bubble.attention[len(bubble.base) :]
+
+
+def round_sizes(sizes: Sequence[float]) -> list[float]:
+    """Up to three of 1, 2, 5, 10, …: from among the sizes, or from either side of them."""
+    least, most = min(sizes), max(sizes)
+    start = math.floor(math.log10(least))
+    stop = math.ceil(math.log10(most))
+    series = [m * 10.0**d for d in range(start, stop + 1) for m in (1, 2, 5)]
+    among = [size for size in series if least <= size <= most]
+    if len(among) < 2:
+        below = max(size for size in series if size <= least)
+        above = min(size for size in series if size >= most)
+        among = sorted({below, *among, above})
+    return sorted({among[0], among[len(among) // 2], among[-1]})
 
 
 def failures_of(group: Group) -> tuple[str, ...]:

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lra.results.figures.bubble import BubbleChart
-from lra.results.figures.palette import split
+from lra.results.figures.bubble import BubbleChart, filters_of
 from lra.results.figures.style import GREY, MARGIN, POINT, SIZE, Page, memory, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DIAMETER = 26.0  # points, of the largest circle
-
-
-def round_sizes(sizes: Sequence[float]) -> list[float]:
-    """Up to three of 1, 2, 5, 10, …: from among the sizes, or from either side of them."""
-    least, most = min(sizes), max(sizes)
-    start = math.floor(math.log10(least))
-    stop = math.ceil(math.log10(most))
-    series = [m * 10.0**d for d in range(start, stop + 1) for m in (1, 2, 5)]
-    among = [size for size in series if least <= size <= most]
-    if len(among) < 2:
-        below = max(size for size in series if size <= least)
-        above = min(size for size in series if size >= most)
-        among = sorted({below, *among, above})
-    return sorted({among[0], among[len(among) // 2], among[-1]})
-
-
-def filters_of(chart: BubbleChart) -> set[str]:
-    return {split(b.attention)[1] for b in chart.bubbles if b.base is not None}
 
 
 def draw_legend(

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lra.results.figures.bubble import Bubble, BubbleChart
+from lra.results.figures.bubble import Bubble, BubbleChart, filters_of, label_of, round_sizes
 from lra.results.figures.bubble_legend import (
     DIAMETER,
     draw_legend,
-    filters_of,
-    round_sizes,
     strip_of,
 )
 from lra.results.figures.labels import Box, Circle, Segment, place
@@ -169,13 +167,6 @@ def _near(box: Box, mark: tuple[float, float]) -> bool:
     reach = DIAMETER / 2
     across, up = abs(mark[0] - box.x), abs(mark[1] - box.y)
     return across < box.width / 2 + reach and up < box.height / 2 + reach
-
-
-def label_of(bubble: Bubble, filters: set[str]) -> str:
-    """Its spec; beside an arrow its filters alone, or nothing where the figure has just those."""
-    if bubble.base is None:
-        return bubble.attention
-    return "" if len(filters) == 1 else bubble.attention[len(bubble.base) :]
 
 
 def _labels(

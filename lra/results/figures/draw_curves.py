@@ -47,7 +47,7 @@ def _panel(axes: Axes, traces: Sequence[Trace], looks: Looks, label: str) -> Non
     for trace in traces:
         style = line_style(looks[trace.attention])
         if trace.seed is not None and trace.attention in averaged:
-            style |= {"marker": "", "linewidth": 0.4, "alpha": 0.45, "dashes": ()}
+            style |= {"marker": "", "linewidth": 0.4, "alpha": 0.45}
         else:  # markers a quarter of the axis apart, each line's beside the others'
             start = 0.25 * (places[trace.attention] + 0.5) / len(places)
             style |= {"linewidth": 1.3, "markevery": (start, 0.25)}

@@ -76,10 +76,11 @@ def _largest(lines: Sequence[Line]) -> float:
 def _panel(axes: Axes, lines: Sequence[Line], looks: Looks, unit: float, label: str) -> None:
     for line in lines:
         style = line_style(looks[line.attention])
-        values, low, high = ([v / unit for v in of] for of in (line.values, line.low, line.high))
-        axes.fill_between(
-            line.N, low, high, color=style["color"], alpha=0.18, linewidth=0, gid=line.attention
-        )
+        values = [value / unit for value in line.values]
+        if line.low is not None:
+            band = {"color": style["color"], "alpha": 0.18, "linewidth": 0}
+            low, high = ([value / unit for value in of] for of in (line.low, line.high))
+            axes.fill_between(line.N, low, high, gid=line.attention, **band)
         axes.plot(line.N, values, label=line.attention, **style)
         if line.ended is not None:
             marker, _ = ENDS.get(line.ended.status, OTHER)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lra.measure.growth import Growth, growth
-from lra.measure.sheet import OK, Row, Sheet
+from lra.measure.memory import HEADLINE_MEMORY, METHODS
+from lra.measure.sheet import OK, Row, Settings, Sheet
+from lra.results.captions import Caption, file_name, labelled, machine_line, spelled
 from lra.results.comparable import machine
-from lra.results.figures.captions import Caption, file_name
-from lra.results.summary import HEADLINE_MEMORY
 
 PASS = {
     "operator": "Forward and backward pass of the attention operator",
@@ -26,29 +26,29 @@ class Ended:
 
 @dataclass(frozen=True)
 class Line:
-    """One attention's cost at each length; low and high: its 20th and 80th percentile. growth:
-    None below two lengths."""
+    """One attention's cost at each length; low and high: its 20th and 80th percentile, None
+    of what was measured once. growth: None below two lengths."""
 
     attention: str
     N: tuple[int, ...]
     values: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
     growth: Growth | None
     ended: Ended | None
 
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """Measurements of one machine with the same settings. timed: what was, in
-    words. time: ms; memory: bytes, where low and
-    high are the values. missing: what has no figure but lies
-    at no line's end, in words."""
+    """Measurements of one machine with the same settings. timed: what was, in words. time: ms;
+    memory: bytes, measured once by `method`, named. missing: what has no figure but lies at no
+    line's end, in words."""
 
     caption: Caption
     timed: str
     time: tuple[Line, ...]
     memory: tuple[Line, ...]
+    method: str
     missing: tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def growth_charts(sheets: Iterable[Sheet]) -> list[GrowthChart]:
     for sheet in sorted(sheets, key=lambda sheet: (sheet.finished, sheet.command)):
         groups.setdefault(repr((sheet.settings, machine(sheet))), []).append(sheet)
     charts = [_chart(key, groups[key]) for key in sorted(groups)]
-    return [chart for chart in charts if chart.time]
+    return labelled([chart for chart in charts if chart.time])
 
 
 def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
@@ -69,9 +69,6 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
         by_attention.setdefault(place[0], []).append(rows[place])
     last = sheets[-1]
     settings, environment = last.settings, last.environment
-    compiled = ", compiled" if settings.compile else ""
-    sizes = f"batch {settings.batch}, {settings.heads} heads of {settings.head_dim}"
-    task = f" on {settings.task}, {settings.protocol} protocol" if settings.task else ""
     commits = sorted({sheet.environment.short_commit for sheet in sheets})
     method = HEADLINE_MEMORY[settings.accelerator]
     missing = tuple(_missing(by_attention))
@@ -79,14 +76,15 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
         file_name(
             "growth", (settings.level, settings.task or "", settings.dtype, environment.device), key
         ),
-        f"{PASS[settings.level]}{task}: {sizes}, {settings.dtype}{compiled}",
+        title_of(settings),
         (
-            "Lines: medians, with the band from the 20th to the 80th percentile. Legend: the "
-            "exponents of N fitted to time and to memory, in brackets their range between "
-            "neighbouring lengths. Dots: N and N².",
+            "Time: medians, with the band from the 20th to the 80th percentile. Memory: "
+            f"{METHODS[method]}, measured once. Legend: the exponents of N fitted to time and to "
+            "memory, in brackets their range between neighbouring lengths. Dots: N and N².",
             *([f"Without a figure: {', '.join(missing)}."] if missing else []),
         ),
-        f"{environment.machine}; commit {', '.join(commits)}.",
+        f"Machine: {machine_line(last)}. Commit {', '.join(commits)}.",
+        (machine_line(last),),
     )
     time = (_line(n, found, _milliseconds(found)) for n, found in by_attention.items())
     memory = (_line(n, found, _bytes(found, method)) for n, found in by_attention.items())
@@ -95,11 +93,25 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
         "training step" if settings.level == "step" else "forward and backward",
         tuple(line for line in time if line.N),
         tuple(line for line in memory if line.N),
+        METHODS[method],
         missing,
     )
 
 
-Point = tuple[int, float, float, float]  # N, value, low, high
+def title_of(settings: Settings) -> str:
+    """What was measured, with every setting in which figures may differ."""
+    task = ""
+    if settings.task:
+        left = f", modified ({spelled(settings.modified)})" if settings.modified else ""
+        task = f" on {settings.task}, protocol {settings.protocol}{left}"
+    parts = f" in parts of {settings.micro_batch}" if settings.micro_batch else ""
+    sizes = f"batch {settings.batch}{parts}, {settings.heads} heads of {settings.head_dim}"
+    compiled = ", compiled" if settings.compile else ""
+    where = f"{settings.dtype} on {settings.accelerator}{compiled}"
+    return f"{PASS[settings.level]}{task}: {sizes}, {where}"
+
+
+Point = tuple[float, ...]  # N, value; low and high where there are some
 
 
 def _milliseconds(rows: Sequence[Row]) -> list[Point]:
@@ -109,11 +121,12 @@ def _milliseconds(rows: Sequence[Row]) -> list[Point]:
 
 def _bytes(rows: Sequence[Row], method: str) -> list[Point]:
     known = [(row.N, row.memory[method]) for row in rows if row.status == OK and row.memory]
-    return [(N, *[float(value)] * 3) for N, value in known]
+    return [(N, float(value)) for N, value in known]
 
 
 def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
-    N, values, low, high = zip(*points, strict=True) if points else ((),) * 4
+    N, values, *band = zip(*points, strict=True) if points else ((), ())
+    low, high = band or (None, None)
     failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
     ended = Ended(failed[0].N, failed[0].status) if failed else None
     costs = dict(zip(N, values, strict=True))

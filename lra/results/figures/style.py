@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attention_zoo import UsageError
-from lra.results.figures.captions import Caption
+from lra.results.captions import Caption
 from lra.system.files import whole
 
 if TYPE_CHECKING:

@@ -3,9 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lra.results.captions import (
+    Caption,
+    conditions_of,
+    data_of,
+    figure_footer,
+    file_name,
+    labelled,
+)
 from lra.results.comparable import Recorded
 from lra.results.figures.bubble import bars, error_of, failures_of
-from lra.results.figures.captions import Caption, conditions_of, data_of, file_name, footer
 from lra.results.record import Record
 from lra.results.summary import Group, accuracy_groups
 from lra.tasks import TASKS, get_task
@@ -46,7 +53,7 @@ def task_charts(records: Iterable[Recorded]) -> list[TaskChart]:
     for group in accuracy_groups(records):
         if isinstance(group.first, Record):
             by_conditions.setdefault(group.conditions, []).append(group)
-    return [_chart(key, groups) for key, groups in by_conditions.items()]
+    return labelled([_chart(key, groups) for key, groups in by_conditions.items()])
 
 
 def _chart(key: tuple, groups: list[Group]) -> TaskChart:
@@ -70,7 +77,8 @@ def _chart(key: tuple, groups: list[Group]) -> TaskChart:
         file_name("tasks", (first.protocol.name, first.accelerator, first.precision), key),
         f"Test accuracy, {conditions_of(first)}",
         notes,
-        footer([record for group in groups for record in group.records]),
+        figure_footer([record for group in groups for record in group.records]),
+        (),
     )
     return TaskChart(caption, tuple(_columns(groups)), tuple(points), failures)
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from attention_zoo import UsageError
 from attention_zoo.spec import attention_of, base_of
+from lra.results.captions import comparable_with
 from lra.results.curves import Curve, Point, read_curve
 from lra.results.record import Failure, Record, learned, read_run, run_folders
 from lra.results.report.embed import Shared, rounded
-from lra.results.tables.captions import comparable_with
 
 POINTS = 50  # of a curve, in training and in validation each
 UNKNOWN = "not installed here"

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from attention_zoo.options import spell
 from attention_zoo.spec import base_of
+from lra.results.captions import comparable_with, conditions_of, data_of
 from lra.results.comparable import Recorded, column, conditions, machine
-from lra.results.figures.captions import conditions_of, data_of
 from lra.results.record import Failure
 from lra.results.report.data import Run
 from lra.results.table import Cell, Table
-from lra.results.tables.captions import comparable_with
 from lra.results.tables.published import restorations
 from lra.tasks import TASKS
 
@@ -116,7 +115,7 @@ def _comparable(groups: Sequence[tuple[str, list[Recorded]]]) -> Table:
     rows = []
     for text, group in groups:
         first = group[0]
-        kind = f"{conditions_of(first)}, {first.accelerator}"
+        kind = conditions_of(first)
         count = len({record.attention for record in group})
         rows.append((first.task, kind, data_of(first), count, len(group), text))
     columns = ("task", "protocol", "data", "attentions", "runs", "with published tables")

@@ -3,11 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from lra.results.record import Record
-from lra.results.statistics import mean
-from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.results.captions import (
     comparable_lines,
     data_line,
     footer,
@@ -17,6 +13,10 @@ from lra.results.tables.captions import (
     settings_line,
     table_title,
 )
+from lra.results.record import Record
+from lra.results.statistics import mean
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
 from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread, with_best
 from lra.tasks import get_task
 
@@ -127,7 +127,8 @@ def _caption(columns: Columns, averaged: bool, usual: int) -> list[str]:
     lines = comparable_lines(columns)
     lines += [data_line(label, group) for label, group in columns]
     runs = "a run" if usual == 1 else f"n = {usual} runs of different seeds"
-    several = "; ± their standard deviation (n − 1)" if usual > 1 else ""
+    spreads = any(s.std is not None for _, group in columns for s in group.attentions.values())
+    several = "; ± the standard deviation (n − 1) of several" if spreads else ""
     if usual:
         lines.append(f"Each cell: {runs} unless it says otherwise{several}.")
     if len(columns) == 1:

@@ -1,11 +1,12 @@
-"""Numbers as people read them, the best of a column, and the marks of a table."""
+"""The cells of tables, the best of a column, and the marks of a table."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from lra.results.numbers import figure
 from lra.results.record import Failure
-from lra.results.table import MISSING, Cell
+from lra.results.table import Cell
 
 NOT_LEARNED, LARGE, SPREAD = "†", "‡", "§"
 NOTES = {
@@ -15,23 +16,6 @@ NOTES = {
     SPREAD: "spread above 20 %: of p20–p80 about the median, or of the medians of several runs",
 }
 ALLOWED = 10.0  # percent over softmax
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """Three significant digits; whole numbers, and those from 100 on, whole."""
-    if value is None:
-        return MISSING
-    if value == int(value) or abs(value) >= 10 ** (digits - 1):
-        return minus(f"{value:,.0f}")
-    return minus(f"{value:.{digits}g}")
-
-
-def signed(value: float, digits: int = 1) -> str:
-    return minus(f"{round(value, digits) + 0.0:+.{digits}f}")  # no −0.0
-
-
-def minus(text: str) -> str:
-    return text.replace("-", "−")
 
 
 def number(value: float | None, **more: object) -> Cell:

@@ -3,12 +3,10 @@
 import statistics
 from collections.abc import Callable, Iterable
 
+from lra.measure.memory import METHODS
 from lra.measure.timing import WIDE, Timing
 from lra.measure.variant import Measurement
-from lra.results.record import Record
-from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.results.captions import (
     batch_of,
     footer,
     group_numbers,
@@ -18,22 +16,18 @@ from lra.results.tables.captions import (
     table_title,
     title,
 )
+from lra.results.numbers import figure
+from lra.results.record import Record
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
 from lra.results.tables.cells import (
     SPREAD,
     failed,
-    figure,
     notes_of,
     number,
     over_softmax,
     with_best,
 )
-
-METHODS = {
-    "cpu_allocator_peak": "allocator peak",
-    "process_rss_peak": "process RSS peak",
-    "cuda_allocated_peak": "GPU peak",
-    "cuda_reserved_peak": "GPU reserved",
-}
 
 
 def cost_tables(costs: Iterable[Group], command: str | None = None) -> list[Table]:

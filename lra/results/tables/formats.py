@@ -10,24 +10,36 @@ from tabulate import tabulate
 from attention_zoo import UsageError
 from lra.results.table import Cell, Table
 
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "Δ": r"$\Delta$",
-    "−": "$-$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "–": "--",
-    "†": r"\dag{}",
-    "‡": r"\ddag{}",
-    "§": r"\S{}",
-} | {character: "\\" + character for character in "&%$#_{}"}
+MATHS = {  # what pdflatex does not know outside of formulas
+    **{"±": "pm", "×": "times", "≤": "leq", "≥": "geq", "≈": "approx", "√": "surd", "∞": "infty"},
+    **{"∝": "propto", "→": "to", "←": "gets", "′": "prime", "Δ": "Delta", "Σ": "Sigma"},
+    **{"Π": "Pi", "Ω": "Omega", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta"},
+    **{"ε": "varepsilon", "η": "eta", "θ": "theta", "κ": "kappa", "λ": "lambda", "μ": "mu"},
+    **{"π": "pi", "σ": "sigma", "τ": "tau", "φ": "varphi", "ω": "omega"},
+}
+LATEX = (
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "−": "$-$",
+        "–": "--",
+        "—": "---",
+        "…": r"\dots{}",
+        "‘": "`",
+        "’": "'",
+        "“": "``",
+        "”": "''",
+        "†": r"\dag{}",
+        "‡": r"\ddag{}",
+        "§": r"\S{}",
+    }
+    | {character: rf"$\{name}$" for character, name in MATHS.items()}
+    | {character: "\\" + character for character in "&%$#_{}"}
+)
 
 
 def render(tables: Sequence[Table], style: str) -> str:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from attention_zoo.spec import base_of
-from lra.results.statistics import LEVEL, Paired
-from lra.results.summary import HEADLINE_MEMORY, Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from lra.measure.memory import HEADLINE_MEMORY, METHODS
+from lra.results.captions import (
     comparable_lines,
     footer,
     group_numbers,
@@ -15,8 +13,11 @@ from lra.results.tables.captions import (
     settings_line,
     table_title,
 )
-from lra.results.tables.cells import notes_of, over_softmax, signed
-from lra.results.tables.cost import METHODS
+from lra.results.numbers import signed
+from lra.results.statistics import LEVEL, Paired
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
+from lra.results.tables.cells import failed, notes_of, over_softmax
 
 Where = tuple[tuple, tuple]  # conditions, column
 
@@ -53,7 +54,7 @@ def _table(
         (
             Cell(label, label),
             Cell(name, name),
-            *_difference(paired),
+            *_difference(paired, remarks(group, name)),
             *_costs(name, cost, group),
             *([_machine(cost)] if several else []),
         )
@@ -82,7 +83,8 @@ def _table(
             "Δ: test accuracy over that of the attention without its last filter, in points, mean "
             "of the n seeds that both have. Interval: of that mean, percentile bootstrap over "
             "pairs (every resample of up to 6 pairs, 20,000 of more). Not separable: that "
-            "interval or Student's covers zero, or there are fewer than two pairs.",
+            "interval or Student's covers zero, there are fewer than three pairs, or neither side "
+            "learned. In brackets: runs that did not learn or have no result.",
             f"× time: of a training step; × memory: {METHODS[HEADLINE_MEMORY[first.accelerator]]} "
             "of a training step; medians over the runs of one machine. "
             f"{settings_line(first)}.",
@@ -106,9 +108,21 @@ def _both(cost: Group | None, name: str) -> tuple[Summary | None, Summary | None
     return tuple(one if one is not None and one.runs else None for one in pair)
 
 
-def _difference(paired: Paired) -> tuple[Cell, Cell, Cell]:
+def remarks(group: Group, name: str) -> str:
+    """What a Δ leaves out: runs of either side that did not learn or have no result."""
+    said = []
+    for summary in (group.base_of(name), group.attentions[name]):
+        n, lost = len(summary.runs), failed(summary.failures)
+        parts = [f"{summary.learned} of {n} learned"] if summary.learned < n else []
+        parts += [lost] if lost else []
+        said += [f"{summary.attention}: {', '.join(parts)}"] if parts else []
+    return "; ".join(said)
+
+
+def _difference(paired: Paired, said: str) -> tuple[Cell, Cell, Cell]:
+    n = Cell(f"{paired.n}" + (f" ({said})" if said else ""), paired.n)
     if paired.mean is None:
-        return Cell(MISSING), Cell(MISSING), Cell("0", 0)
+        return Cell(MISSING), Cell(MISSING), n
     interval = MISSING
     if paired.interval is not None:
         interval = " to ".join(signed(end) for end in paired.interval)
@@ -116,7 +130,7 @@ def _difference(paired: Paired) -> tuple[Cell, Cell, Cell]:
     return (
         Cell(signed(paired.mean), paired.mean),
         Cell(interval + verdict, "separable" if paired.separable else "not separable"),
-        Cell(str(paired.n), paired.n),
+        n,
     )
 
 
@@ -163,6 +177,7 @@ def _numbers(group: Group, name: str, paired: Paired, cost: Group | None) -> dic
         "attention": name,
         "base": base_of(name),
         "n": paired.n,
+        "remarks": remarks(group, name) or None,
         "difference": paired.mean,
         "low": low,
         "high": high,

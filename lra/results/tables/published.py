@@ -4,13 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lra.protocols import Deviation, get_protocol, override
-from lra.results.comparable import Recorded, training_changes
-from lra.results.published import FAIL, Published
-from lra.results.statistics import binomial_error, difference_in_errors
-from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.captions import (
+from attention_zoo.options import spell
+from lra.protocols import Deviation, get_protocol, override, with_source
+from lra.results.captions import (
     data_line,
     footer,
     group_numbers,
@@ -19,7 +15,14 @@ from lra.results.tables.captions import (
     table_title,
     task_changes,
 )
-from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, signed, spread
+from lra.results.comparable import Recorded, training_changes
+from lra.results.numbers import signed
+from lra.results.published import FAIL, Published
+from lra.results.record import Failure
+from lra.results.statistics import binomial_error, difference_in_errors
+from lra.results.summary import Group, Summary
+from lra.results.table import MISSING, Cell, Table
+from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread
 from lra.tasks import get_task
 
 METRIC = "accuracy %"
@@ -73,9 +76,12 @@ def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
     ]
     if not rows:
         return Agreeing(reason=f"nothing is published under protocol {protocol}")
-    if all(row.source != first.data.source for row in rows):
-        theirs = ", ".join(sorted({row.source for row in rows}))
+    theirs = ", ".join(sorted({row.source for row in rows}))
+    rows = [row for row in rows if row.source == first.data.source]
+    if not rows:
         return Agreeing(reason=f"ours is {first.data.source} data, theirs {theirs}")
+    if not _of_this_version(first):
+        return Agreeing(reason=f"protocol {protocol} had other settings when ours was run")
     nearer = restorations(first)
     left = [key for key, value in training_changes(first).items() if (key, value) not in nearer]
     if left:
@@ -94,6 +100,18 @@ def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
         else:
             found.ended.append(name)
     return found
+
+
+def _of_this_version(record: Recorded) -> bool:
+    """Whether the protocol of that name, with what left it, still is the record's, and its test
+    split the official one, less an incomplete batch perhaps."""
+    settings = [f"{key}={spell(value)}" for key, value in record.modified.items()]
+    asked = with_source(get_protocol(record.protocol.name, record.task), record.data.source)
+    count = get_task(record.task).metadata.splits["test"]
+    return override(asked, settings)[0].settings == record.protocol.settings and (
+        isinstance(record, Failure)
+        or 0 <= count - record.test.count < record.protocol.training.batch
+    )
 
 
 def remaining(record: Recorded) -> list[str]:

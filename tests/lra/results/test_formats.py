@@ -11,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
+from lra.protocols import PROTOCOLS, get_protocol
+from lra.results.published import read_published
 from lra.results.table import Cell, Table
 from lra.results.tables import render, tables_of
+from lra.results.tables.cells import NOTES
+from lra.tasks import TASKS
 
 from .golden import RECORDS
 
@@ -69,6 +73,24 @@ def test_latex_has_no_bare_special_character(words):
     bare = re.sub(r"\\[&%$#_{}]|\\[a-zA-Z]+|\$[-\\a-zA-Z]*\$|\\\\", "", body)
     assert not re.search(r"[%$#_^~\\]", bare) and bare.count("&") == 1
     assert bare.count("{") == bare.count("}")
+
+
+def test_latex_of_all_that_is_said_is_latin_1():
+    """pdflatex stops at characters that it does not know."""
+    protocols = [get_protocol(name, task) for name in PROTOCOLS for task in TASKS]
+    said = [*NOTES.values()]
+    for protocol in protocols:
+        said += [protocol.source, protocol.comparable, *(d.text for d in protocol.deviations)]
+    for row in read_published():
+        said += [row.paper, row.table, row.model, row.note]
+    page = render([table_of(words) for words in dict.fromkeys(said)], "latex")
+    page += render(tables_of(RECORDS), "latex")
+    page.encode("latin-1")
+
+
+def test_mathematics_in_latex_is_in_formulas():
+    page = render([table_of("±√n → ε … ≤ Δ")], "latex")
+    assert r"$\pm$$\surd$n $\to$ $\varepsilon$ \dots{} $\leq$ $\Delta$" in page
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,7 +12,20 @@ from lra.results.tables import render, tables_of
 
 from .golden import HERE, RECORDS, texts
 
-NAMES = sorted(path.name for path in HERE.iterdir() if path.suffix[1:] in "md tex csv html txt")
+ENDINGS = {".md", ".tex", ".csv", ".html", ".txt"}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir() if path.suffix in ENDINGS)
+
+
+NAMES = names(HERE)
+
+
+def test_code_and_bytecode_are_no_golden_files(tmp_path):
+    for name in ("__pycache__", "__init__.py", "a.md", "b.txt"):
+        (tmp_path / name).mkdir()
+    assert names(tmp_path) == ["a.md", "b.txt"]
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,16 @@ def test_an_attention_without_its_base_is_no_pair():
 
 def test_a_base_that_failed_leaves_the_pair_without_figures():
     (table,) = pairs([record("softmax+gfsa"), failure("softmax", identity="x")])
-    assert [cell.text for cell in table.rows[0][2:8]] == ["–", "–", "0", "–", "–", "–"]
+    texts = [cell.text for cell in table.rows[0][2:8]]
+    assert texts == ["–", "–", "0 (softmax: 1 out of memory)", "–", "–", "–"]
+
+
+def test_runs_that_a_difference_leaves_out_are_counted_beside_it():
+    lost = [failure("linear+gfsa", seed, "not finite", identity=f"x{seed}") for seed in (2, 3)]
+    lucky = [record("linear", 0, 0.1), record("linear", 1, 0.3)]
+    filtered = [record("linear+gfsa", seed, 0.38) for seed in (0, 1)]
+    (table,) = pairs([*lucky, *filtered, *lost])
+    assert table.rows[0][4].text == "2 (linear: 1 of 2 learned; linear+gfsa: 2 not finite)"
 
 
 def test_a_filter_on_a_filter_is_compared_with_what_it_stands_on():

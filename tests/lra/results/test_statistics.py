@@ -85,7 +85,14 @@ def test_separable_needs_both_intervals():
     assert found.interval[0] > 0 and t_interval([0.5, 1.0, 6.0])[0] < 0 and not found.separable
     assert paired([2.0, 3.0, 4.0]).separable and paired([-2.0, -3.0, -4.0]).separable
     assert not paired([-1.0, 0.0, 1.0]).separable
-    assert not paired([5.0]).separable
+    assert not paired([5.0]).separable and not paired([5.0, 5.0]).separable
+
+
+def test_equal_differences_have_the_deviation_of_one_example_at_least():
+    assert paired([0.1] * 3).separable and not paired([0.1] * 3, resolution=0.05).separable
+    assert paired([1.0] * 3, resolution=0.05).separable
+    half = stats.t.ppf(0.975, 2) * 0.05 / math.sqrt(3)
+    assert t_interval([0.1] * 3, 0.05) == pytest.approx((0.1 - half, 0.1 + half))
     nothing = paired([])
     assert (nothing.n, nothing.mean, nothing.interval) == (0, None, None)
 

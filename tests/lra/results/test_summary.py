@@ -56,3 +56,20 @@ def test_a_difference_is_over_the_seeds_that_both_have():
     found = group.difference("linear+gfsa")
     assert found.n == 2 and found.mean == pytest.approx(0.5)  # +2.0 and −1.0 points
     assert group.difference("linear") is None and group.base_of("linear+gfsa").attention == "linear"
+
+
+def test_of_a_pair_that_did_not_learn_nothing_is_separable():
+    runs = [record("linear", seed, 0.11 + seed / 1000) for seed in range(3)]
+    runs += [record("linear+gfsa", seed, 0.15 + seed / 1000) for seed in range(3)]
+    (group,) = accuracy_groups(runs)
+    found = group.difference("linear+gfsa")
+    assert found.interval == pytest.approx((4.0, 4.0)) and not found.separable
+
+
+def test_a_run_under_two_identities_counts_once_and_the_later_one():
+    old = record("linear", 0, 0.30, identity="z", finished="2025-01-01T00:00:00+00:00")
+    new = record("linear", 0, 0.40, identity="a", finished="2026-01-01T00:00:00+00:00")
+    for runs in ([old, new], [new, old]):
+        (group,) = accuracy_groups([*runs, failure("linear", 0, identity="y")])
+        assert group.attentions["linear"].accuracies == {0: 40.0}
+        assert not group.attentions["linear"].failures

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lra.results.figures.captions import Caption
+from lra.results.captions import Caption
 from lra.results.figures.palette import Look
 from lra.results.table import MISSING, Cell, Table
 

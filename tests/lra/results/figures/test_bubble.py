@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from lra.results.figures.bubble import Level, bubble_charts
-from lra.results.figures.bubble_legend import round_sizes
+from lra.results.figures.bubble import Level, bubble_charts, filters_of, round_sizes
 from lra.results.figures.draw_bubble import draw_bubbles
 from lra.results.figures.palette import Looks
+from lra.results.record import Data
 from tests.lra.test_results import ENVIRONMENT, RUNS, failure, record
 
 
@@ -53,7 +53,21 @@ def test_what_is_not_comparable_has_a_figure_of_its_own():
     names = [chart.caption.name for chart in charts]
     assert len(set(names)) == 2 and "some-cpu" in names[0] and "other-cpu" in names[1]
     (alone,) = bubble_charts(random.Random(0).sample(RUNS, len(RUNS)))
-    assert alone == charts[0]
+    assert alone.bubbles == charts[0].bubbles and alone.caption.name == names[0]
+
+
+def test_labels_of_siblings_say_what_their_titles_do_not():
+    other = dataclasses.replace(ENVIRONMENT, device="Other CPU")
+    tf32 = dataclasses.replace(ENVIRONMENT, matmul="high")
+    data = Data("generated", "e" * 16, {})
+    (alone,) = bubble_charts(RUNS)
+    assert alone.caption.label == alone.caption.title
+    more = [record("relu", environment=other), record("relu", identity="tf32", environment=tf32)]
+    charts = bubble_charts([*RUNS, *more, record("relu", identity="data", data=data)])
+    labels = [chart.caption.label for chart in charts]
+    assert len(set(labels)) == len(charts) == 4
+    assert len({chart.caption.title for chart in charts}) == 1
+    assert any("float32 products high;" in label and "ffffffff" in label for label in labels)
 
 
 def test_failures_are_named_and_not_drawn():
@@ -66,8 +80,14 @@ def test_failures_are_named_and_not_drawn():
 
 def test_title_and_footer_say_what_and_where():
     (chart,) = bubble_charts(RUNS)
-    assert chart.caption.title == "listops, generated data, nystromformer protocol, 32-true"
-    assert "Some CPU, 2 threads, torch 2.13.0; commit aaaaaaaaaaaa; 3 seeds" in chart.caption.footer
+    title = "listops, generated data, protocol nystromformer, 32-true on cpu"
+    assert chart.caption.title == title
+    assert chart.caption.footer == (
+        "Data: listops, generated data ffffffffffffffff. Machine: Some CPU, 2 threads, torch "
+        "2.13.0, float32 products highest. Python 3.11.7; commit aaaaaaaaaaaa; seeds 0, 1, 2, 7. "
+        "LRA under the small protocol of Nyströmformer, but for the deviations."
+    )
+    assert "Area: allocator peak of a training step." in chart.caption.notes
     assert [level.rule for level in chart.levels] == ["chance", "majority class", "root operator"]
     assert chart.levels[0] == Level("chance", 10.0)
 
@@ -129,3 +149,8 @@ def test_labels_name_the_base_and_the_legend_the_filter():
 )
 def test_sizes_of_the_legend_are_round(sizes, legend):
     assert round_sizes(sizes) == pytest.approx(legend)
+
+
+def test_a_filter_counts_where_its_attention_has_no_bubble():
+    (chart,) = bubble_charts([*RUNS, record("relu+gfsa:K=4")])
+    assert filters_of(chart) == {"gfsa", "gfsa:K=4"}

@@ -4,7 +4,7 @@ from lra.results.curves import Curve, Point
 from lra.results.figures.curves import WINDOWS, curve_charts
 from lra.results.figures.draw_curves import draw_curves
 from lra.results.figures.palette import Looks
-from tests.lra.test_results import QUICK, record
+from tests.lra.test_results import QUICK, failure, record
 
 
 def curve(*points):
@@ -48,6 +48,30 @@ def test_other_protocols_have_other_figures_and_missing_curves_are_counted():
     assert len(charts) == 2
     assert sorted(chart.missing for chart in charts) == [(), ("metrics.csv is not there",)]
     assert curve_charts([(record(), lost)]) == []
+
+
+def test_failed_runs_and_missing_curves_are_named():
+    runs = [*TWO, (record("linear", 2), Curve((), "not there")), (failure("softmax", 3), Curve(()))]
+    (chart,) = curve_charts(runs)
+    assert chart.failures == ("softmax (out of memory, seed 3)",)
+    assert "Without a result: softmax (out of memory, seed 3)." in chart.caption.notes
+    assert "Without a curve: 1 run." in chart.caption.notes
+
+
+def test_seeds_that_share_no_step_have_no_mean():
+    apart = [(record("linear", s), curve((10 + s, 2.0, None), (20 + s, 1.0, 0.2))) for s in (0, 1)]
+    (chart,) = curve_charts(apart)
+    assert [trace.seed for trace in (*chart.accuracy, *chart.loss)] == [0, 1, 0, 1]
+    assert draw_curves(chart, Looks(["linear"])).axes
+
+
+def test_thin_lines_of_a_filter_keep_its_dashes():
+    (chart,) = curve_charts([*TWO, *((record("linear+gfsa", r.seed), c) for r, c in TWO)])
+    left = draw_curves(chart, Looks(["linear", "linear+gfsa"])).axes[0]
+    lines = {line.get_label(): line for line in left.lines}
+    thin, thick = lines["linear+gfsa, seed 0"], lines["linear+gfsa"]
+    assert thin.is_dashed() and thick.is_dashed()
+    assert not lines["linear, seed 0"].is_dashed()
 
 
 def test_traces_are_drawn_as_the_data_say():

@@ -15,7 +15,7 @@ SETTINGS = Settings("operator", 1, 8, 64, "float32", "cpu", False)
 def row(attention, N, ms, size=1000):
     measured = Pass(Timing(ms, 0.9 * ms, 1.1 * ms, 50), 1, 1, 1)
     memory = {"cpu_allocator_peak": size, "process_rss_peak": 3}
-    return Row(attention, N, "ok", None, measured, measured, memory, [])
+    return Row(attention, N, "ok", None, measured, measured, memory, [], 0)
 
 
 def sheet(*rows, finished="2026-01-01", **settings):
@@ -44,6 +44,30 @@ def test_settings_and_machines_never_share_a_figure():
     moved = dataclasses.replace(sheet(*LINEAR), environment=other)
     charts = growth_charts([sheet(*LINEAR), sheet(*LINEAR, batch=2), moved])
     assert len(charts) == 3 and len({chart.caption.name for chart in charts}) == 3
+
+
+def test_every_setting_is_spelled_and_machines_are_told_apart():
+    high = dataclasses.replace(ENVIRONMENT, matmul="high")
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": {}}
+    parts = sheet(*LINEAR, **step, micro_batch=4)
+    changed = sheet(*LINEAR, **step | {"modified": {"model.dim": 32}})
+    moved = dataclasses.replace(parts, environment=high)
+    on_cuda = dataclasses.replace(LINEAR[0], memory={"cuda_allocated_peak": 1000})
+    charts = growth_charts([parts, changed, moved, sheet(on_cuda, **step, accelerator="cuda")])
+    labels = [chart.caption.label for chart in charts]
+    assert len(set(labels)) == len({chart.caption.title for chart in charts}) + 1 == 4
+    text = " ".join(labels)
+    assert "protocol quick, modified (model.dim=32)" in text and "in parts of 4" in text
+    assert "float32 products high" in text and "float32 on cuda" in text
+    assert all("float32 products" in chart.caption.footer for chart in charts)
+
+
+def test_memory_is_named_by_its_method_and_has_no_band():
+    (chart,) = growth_charts([sheet(*LINEAR)])
+    assert "Memory: allocator peak, measured once." in " ".join(chart.caption.notes)
+    assert chart.method == "allocator peak" and chart.memory[0].low is None
+    time, memory, _ = draw_growth(chart, Looks(["linear"])).axes
+    assert len(time.collections) == 1 and not memory.collections
 
 
 def test_sheets_of_one_machine_share_one_and_the_last_measured_row_counts():
@@ -83,7 +107,8 @@ def test_lines_bands_ends_and_guides_are_drawn_as_the_data_say():
 
 
 def test_one_length_is_drawn_without_an_exponent():
-    (chart,) = growth_charts([sheet(row("linear", 1024, 3.0), level="step", task="listops")])
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": {}}
+    (chart,) = growth_charts([sheet(row("linear", 1024, 3.0), **step)])
     figure = draw_growth(chart, Looks(["linear"]))
     assert figure.axes[0].get_ylabel() == "training step (ms)"
     assert [text.get_text() for text in figure.axes[-1].texts] == ["linear"]

@@ -1,13 +1,18 @@
-"""What stands around a table: names, what it may be compared with, where its numbers are from."""
+"""What stands around a table or a figure: names, what it may be compared with, where its numbers
+are from."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lra.measure.sheet import Sheet
 from lra.protocols import Protocol
 from lra.results.comparable import Recorded, machine, settings_fingerprint, training_changes
 from lra.results.record import Failure, Record
 from lra.results.statistics import binomial_error
 from lra.results.summary import Group
+from lra.system.files import fingerprint
 
 # The tasks of LRA in the order of its table; others follow.
 TITLES = {
@@ -20,6 +25,50 @@ TITLES = {
     "pathfinder64": "Pathfinder-64",
     "pathfinder256": "Pathfinder-256",
 }
+
+
+@dataclass(frozen=True)
+class Caption:
+    """name: of the figure's files, the same for what is comparable whatever else is on record.
+    title: what was done under which conditions, a line. notes: what is drawn, sentences. footer:
+    where the numbers are from. details: what may differ under one title. label: the title with
+    those that do differ among its siblings (`labelled`)."""
+
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    footer: str
+    details: tuple[str, ...]
+    label: str = ""
+
+
+def labelled(charts: Sequence[Any]) -> list[Any]:
+    """The charts, their captions with labels that tell them apart."""
+    by_title: dict[str, list[Caption]] = {}
+    for chart in charts:
+        by_title.setdefault(chart.caption.title, []).append(chart.caption)
+    return [replace(chart, caption=_told_apart(chart.caption, by_title)) for chart in charts]
+
+
+def _told_apart(caption: Caption, by_title: Mapping[str, Sequence[Caption]]) -> Caption:
+    alike = zip(*(twin.details for twin in by_title[caption.title]), strict=True)
+    differ = [own for own, all_ in zip(caption.details, alike, strict=True) if len(set(all_)) > 1]
+    return replace(caption, label="; ".join([caption.title, *differ]))
+
+
+def file_name(kind: str, words: Iterable[str], key: object) -> str:
+    """Readable words, and 8 digits of `key` by which they are told from others of these words."""
+    safe = (re.sub(r"[\W_]+", "-", word.lower()).strip("-") for word in words)
+    return "-".join([kind, *filter(None, safe), fingerprint(repr(key))[:8]])
+
+
+def details_of(record: Recorded) -> tuple[str, ...]:
+    """What neither `data_of` nor `conditions_of` says of it."""
+    return (
+        machine_line(record),
+        f"data {record.data.fingerprint[:8]}",
+        f"settings {settings_fingerprint(record.protocol)[:8]}",
+    )
 
 
 def title(task: str) -> str:
@@ -48,6 +97,17 @@ def comparable_with(protocol: Protocol) -> str:
     if protocol.task.source == "sample":
         return "not comparable with LRA: made-up data in the official format"
     return protocol.comparable
+
+
+def conditions_of(record: Recorded) -> str:
+    """The protocol, what left it but for the task's settings, precision, device, micro-batch."""
+    return f"{protocol_of(record.protocol, training_changes(record))}, {settings_line(record)}"
+
+
+def data_of(record: Recorded) -> str:
+    """The source of the data, with the task's settings that left the protocol."""
+    changes = spelled(task_changes(record))
+    return f"{record.data.source} data" + (f" ({changes})" if changes else "")
 
 
 def heading(task: str, protocol: Protocol, modified: Mapping[str, Any]) -> str:
@@ -117,12 +177,12 @@ def comparable_lines(columns: Iterable[tuple[str, Group]]) -> list[str]:
     return [f"{', '.join(named)}: {what}." for what, named in labels.items()]
 
 
-def machine_line(record: Recorded) -> str:
+def machine_line(record: Recorded | Sheet) -> str:
     return f"{record.environment.machine}, float32 products {record.environment.matmul}"
 
 
 def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
-    """The machines, versions, commits and seeds of these records; what prints the table."""
+    """The machines, versions, commits and seeds of these records; what prints a table."""
     machines = {machine(record): machine_line(record) for record in records}
     pythons = {record.environment.python for record in records}
     commits = {record.environment.short_commit for record in records}
@@ -133,6 +193,14 @@ def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
         + (f"seeds {', '.join(map(str, seeds))}." if seeds else "no seed has a result.")
     )
     return (*lines, *([f"Printed by `{command}`."] if command else []))
+
+
+def figure_footer(records: Sequence[Recorded]) -> str:
+    """Data, machines, versions, commits, seeds, and what the figure may be compared with."""
+    data = sorted({f"{r.task}, {data_of(r)} {r.data.fingerprint}" for r in records})
+    compared = "; ".join(sorted({comparable_with(record.protocol) for record in records}))
+    lines = (f"Data: {'; '.join(data)}.", *footer(records, None))
+    return " ".join([*lines, f"{compared[:1].upper()}{compared[1:]}."])
 
 
 def group_numbers(group: Group) -> dict[str, object]:
