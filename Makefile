@@ -14,7 +14,7 @@ env: .venv/installed
 test: .venv/installed-test .venv/parity/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs
 	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo
 
 .venv/installed: $(BIN)/python pyproject.toml constraints.txt

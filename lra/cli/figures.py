@@ -9,7 +9,7 @@ from typing import Any
 from attention_zoo import UsageError
 from attention_zoo.errors import unknown
 from lra.cli.common import import_plugins, say
-from lra.cli.reading import canonical, on_record, read_sheets
+from lra.cli.reading import canonical, of_tasks, on_record, read_sheets
 from lra.measure.sheet import Sheet
 from lra.results.comparable import Recorded
 from lra.results.curves import Curve, read_curve
@@ -64,8 +64,7 @@ def charts_of(
     if options.kind == "growth":
         chosen = [
             replace(sheet, rows=[row for row in sheet.rows if row.attention in wanted])
-            for sheet in sheets
-            if options.task is None or sheet.settings.task in options.task
+            for sheet in of_tasks(sheets, options.task)
         ]
         return growth_charts(chosen), draw_growth
     shown = [

@@ -33,11 +33,14 @@ def none_on_record(results: Path, tasks: Tasks = None) -> UsageError:
     )
 
 
-def read_sheets(results: Path, named: Sequence[Path] | None, tasks: Tasks = None) -> list[Sheet]:
-    """The measurements that were named; else those of the results that can be read. Of these
-    tasks, where any are given."""
-    sheets = [read_sheet(path) for path in named] if named else list(_sheets_of(results))
-    return [sheet for sheet in sheets if tasks is None or sheet.settings.task in tasks]
+def read_sheets(results: Path, named: Sequence[Path] | None) -> list[Sheet]:
+    """The measurements that were named; else those of the results that can be read."""
+    return [read_sheet(path) for path in named] if named else list(_sheets_of(results))
+
+
+def of_tasks(sheets: Iterable[Sheet], tasks: Tasks) -> list[Sheet]:
+    """Without those of other tasks; an operator or a layer alone was measured for none."""
+    return [sheet for sheet in sheets if tasks is None or sheet.settings.task in (None, *tasks)]
 
 
 def _sheets_of(results: Path) -> Iterable[Sheet]:

@@ -3,7 +3,7 @@
 import argparse
 
 from lra.cli.common import import_plugins, say
-from lra.cli.reading import none_on_record, read_sheets
+from lra.cli.reading import none_on_record, of_tasks, read_sheets
 from lra.cli.tables import spelled
 from lra.results.published import read_published
 from lra.results.report.data import read_runs
@@ -20,7 +20,7 @@ def make_report(options: argparse.Namespace) -> int:
     plotly_script()  # where plotly is missing, it is said before the work
     for task in options.task or ():
         get_task(task)
-    sheets = read_sheets(options.results, options.measurements, options.task)
+    sheets = of_tasks(read_sheets(options.results, options.measurements), options.task)
     runs, damaged = read_runs(options.results, options.task)
     for line in damaged:
         say(f"skipped: {line}")

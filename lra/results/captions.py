@@ -8,10 +8,17 @@ from typing import Any
 
 from lra.measure.sheet import Sheet
 from lra.protocols import Protocol
-from lra.results.comparable import Recorded, machine, settings_fingerprint, training_changes
-from lra.results.record import Failure, Record
+from lra.results.comparable import (
+    Recorded,
+    is_todays,
+    restorations,
+    settings_fingerprint,
+    training_changes,
+)
+from lra.results.record import Failure, Part, Record
 from lra.results.statistics import binomial_error
 from lra.results.summary import Group
+from lra.system.environment import Environment
 from lra.system.files import fingerprint
 
 # The tasks of LRA in the order of its table; others follow.
@@ -93,10 +100,20 @@ def protocol_of(protocol: Protocol, modified: Mapping[str, Any]) -> str:
     return f"protocol {protocol.name}{left}"
 
 
-def comparable_with(protocol: Protocol) -> str:
-    if protocol.task.source == "sample":
+def comparable_with(record: Recorded) -> str:
+    """What its accuracy may be held against."""
+    usual = record.protocol.comparable
+    if record.data.source == "sample":
         return "not comparable with LRA: made-up data in the official format"
-    return protocol.comparable
+    if usual.startswith("not comparable"):
+        return usual
+    if not is_todays(record):
+        return f"not comparable: protocol {record.protocol.name} as it was when this was run"
+    nearer = restorations(record)
+    left = sorted(key for key, value in record.modified.items() if (key, value) not in nearer)
+    if left:
+        return f"not comparable: left protocol {record.protocol.name} in {', '.join(left)}"
+    return usual
 
 
 def conditions_of(record: Recorded) -> str:
@@ -110,10 +127,13 @@ def data_of(record: Recorded) -> str:
     return f"{record.data.source} data" + (f" ({changes})" if changes else "")
 
 
-def heading(task: str, protocol: Protocol, modified: Mapping[str, Any]) -> str:
+def heading(record: Recorded) -> str:
     """Task, data and protocol, where it was left, and what its results may be compared with."""
-    source, left = protocol.task.source, protocol_of(protocol, modified)
-    return f"{title(task)}, {source} data, {left}: {comparable_with(protocol)}."
+    data, left = record.data, protocol_of(record.protocol, record.modified)
+    return (
+        f"{title(record.task)}, {data.source} data {data.fingerprint}, {left}: "
+        f"{comparable_with(record)}."
+    )
 
 
 def batch_of(protocol: Protocol, micro: int | None) -> str:
@@ -173,7 +193,7 @@ def comparable_lines(columns: Iterable[tuple[str, Group]]) -> list[str]:
     """What each column may be compared with, those alike in one sentence."""
     labels: dict[str, list[str]] = {}
     for label, group in columns:
-        labels.setdefault(comparable_with(group.first.protocol), []).append(label)
+        labels.setdefault(comparable_with(group.first), []).append(label)
     return [f"{', '.join(named)}: {what}." for what, named in labels.items()]
 
 
@@ -181,13 +201,24 @@ def machine_line(record: Recorded | Sheet) -> str:
     return f"{record.environment.machine}, float32 products {record.environment.matmul}"
 
 
-def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
-    """The machines, versions, commits and seeds of these records; what prints a table."""
-    machines = {machine(record): machine_line(record) for record in records}
+def footer(
+    records: Sequence[Recorded], command: str | None, *, trained: bool = False
+) -> tuple[str, ...]:
+    """The machines, versions, commits and seeds of these records; what prints a table.
+
+    trained: of the processes that trained, which a resumed run has several of, and not of the
+    measurement.
+    """
     pythons = {record.environment.python for record in records}
-    commits = {record.environment.short_commit for record in records}
     seeds = sorted({record.seed for record in records if isinstance(record, Record)})
-    lines = [f"Machine: {line}." for line in sorted(set(machines.values()))]
+    if trained:
+        parts = [part for record in records for part in parts_of(record)]
+        machines = {part.machine for part in parts}
+        commits = {part.short_commit for part in parts}
+    else:
+        machines = {machine_line(record) for record in records}
+        commits = {record.environment.short_commit for record in records}
+    lines = [f"Machine: {line}." for line in sorted(machines)]
     lines.append(
         f"Python {', '.join(sorted(pythons))}; commit {', '.join(sorted(commits))}; "
         + (f"seeds {', '.join(map(str, seeds))}." if seeds else "no seed has a result.")
@@ -195,10 +226,15 @@ def footer(records: Sequence[Recorded], command: str | None) -> tuple[str, ...]:
     return (*lines, *([f"Printed by `{command}`."] if command else []))
 
 
+def parts_of(record: Recorded) -> Sequence[Part | Environment]:
+    """The processes that trained a run; of an old record or a failure, its environment."""
+    return (isinstance(record, Record) and record.training.parts) or [record.environment]
+
+
 def figure_footer(records: Sequence[Recorded]) -> str:
     """Data, machines, versions, commits, seeds, and what the figure may be compared with."""
     data = sorted({f"{r.task}, {data_of(r)} {r.data.fingerprint}" for r in records})
-    compared = "; ".join(sorted({comparable_with(record.protocol) for record in records}))
+    compared = "; ".join(sorted({comparable_with(record) for record in records}))
     lines = (f"Data: {'; '.join(data)}.", *footer(records, None))
     return " ".join([*lines, f"{compared[:1].upper()}{compared[1:]}."])
 
@@ -211,7 +247,8 @@ def group_numbers(group: Group) -> dict[str, object]:
         "modified": ";".join(f"{key}={value}" for key, value in sorted(first.modified.items())),
         "source": first.data.source,
         "data": first.data.fingerprint,
-        "comparable": comparable_with(first.protocol),
+        "settings": settings_fingerprint(first.protocol),
+        "comparable": comparable_with(first),
         "precision": first.precision,
         "accelerator": first.accelerator,
         "micro_batch": first.micro_batch,

@@ -4,7 +4,9 @@ import functools
 from collections.abc import Iterable
 from typing import Any
 
-from lra.protocols import Protocol
+from attention_zoo import UsageError
+from attention_zoo.options import spell
+from lra.protocols import Deviation, Protocol, get_protocol, override, with_source
 from lra.results.record import Failure, Record
 from lra.system.files import fingerprint
 
@@ -76,3 +78,29 @@ def _rank(record: Recorded) -> tuple:
 
 def _place(record: Recorded) -> tuple:
     return record.task, record.attention, record.seed, record.identity
+
+
+def is_todays(record: Recorded) -> bool:
+    """Whether the protocol of that name, with what left it, still is the record's."""
+    settings = [f"{key}={spell(value)}" for key, value in record.modified.items()]
+    protocol = record.protocol
+    asked = with_source(get_protocol(protocol.name, record.task), protocol.task.source)
+    try:
+        now, _ = override(asked, settings)
+    except UsageError:  # of a setting that there is no more
+        return False
+    return now.settings == protocol.settings
+
+
+def restorations(record: Recorded) -> set[tuple[str, object]]:
+    """The settings that bring a run nearer to the source of its protocol."""
+    return {
+        setting
+        for deviation in record.protocol.deviations
+        for setting in restoring(deviation, record).items()
+    }
+
+
+def restoring(deviation: Deviation, record: Recorded) -> dict[str, object]:
+    settings = (deviation.restore or "").removeprefix("--set").split()
+    return override(get_protocol(record.protocol.name, record.task), settings)[1]

@@ -13,7 +13,7 @@ from lra.measure.memory import HEADLINE_MEMORY
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
 from lra.results.migrate import migrated
-from lra.system.environment import Environment
+from lra.system.environment import Environment, machine_words, short_commit
 from lra.system.files import write_json
 from lra.tasks import get_task
 from lra.training.evaluation import Evaluation
@@ -42,6 +42,14 @@ class Part:
     devices: int
     threads: int
     torch: str
+
+    @property
+    def machine(self) -> str:
+        return machine_words(self.device, self.threads, self.torch)
+
+    @property
+    def short_commit(self) -> str:
+        return short_commit(self.commit)
 
 
 @dataclass(frozen=True)

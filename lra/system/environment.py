@@ -32,13 +32,19 @@ class Environment:
     @property
     def machine(self) -> str:
         """What decides times, in a few words."""
-        return f"{self.device}, {self.threads} threads, torch {self.versions.get('torch')}"
+        return machine_words(self.device, self.threads, self.versions.get("torch"))
 
     @property
     def short_commit(self) -> str:
-        if self.commit is None:
-            return "unknown"
-        return self.commit[:12] + "+" * self.commit.endswith("+")
+        return short_commit(self.commit)
+
+
+def machine_words(device: str, threads: int, torch: str | None) -> str:
+    return f"{device}, {threads} threads, torch {torch}"
+
+
+def short_commit(commit: str | None) -> str:
+    return "unknown" if commit is None else commit[:12] + "+" * commit.endswith("+")
 
 
 def environment(device: torch.device) -> Environment:

@@ -73,11 +73,6 @@ def _chart(group: Group, found: Sequence[tuple[Record, Curve]]) -> CurveChart:
     notes = (
         "Accuracy on the validation data, loss of training batches"
         + (f", means over windows of {window:,} steps." if window else "."),
-        *(
-            ["Thin: each seed. Thick: their mean."]
-            if len({record.seed for record, _ in shown}) > 1
-            else []
-        ),
         *([f"Without a curve: {len(missing)} run{'s' * (len(missing) > 1)}."] if missing else []),
         *([f"Without a result: {', '.join(failures)}."] if failures else []),
     )

@@ -21,7 +21,9 @@ def draw_curves(chart: CurveChart, looks: Looks) -> Figure:
     with styled():
         names = list(dict.fromkeys(t.attention for t in (*chart.accuracy, *chart.loss)))
         legend = legend_height(names, TEXT - 2 * MARGIN)
-        sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend)
+        averaged = any(trace.seed is None for trace in (*chart.accuracy, *chart.loss))
+        more = ["Thin: each seed. Thick: their mean."] if averaged else []
+        sheet = page(chart.caption, TEXT, HEIGHT + BELOW + legend, more)
         width = TEXT / 2 - LEFT - RIGHT
         left = sheet.axes(LEFT, legend + BELOW, width, HEIGHT)
         _panel(left, chart.accuracy, looks, "validation accuracy (%)")

@@ -42,7 +42,8 @@ def draw_tasks(chart: TaskChart, looks: Looks) -> Figure:
         titles = [_title(column, each) for column in chart.columns]
         head = max(map(len, titles)) * LINE + MARGIN
         room = head + height * POINT + BELOW
-        sheet = page(chart.caption, across, room, filled_note(attentions))
+        more = ["Dashes: chance, where it is near.", *filled_note(attentions)]
+        sheet = page(chart.caption, across, room, more)
         for i, (column, title) in enumerate(zip(chart.columns, titles, strict=True)):
             axes = sheet.axes(left + i * (each + GAP), BELOW, each, height * POINT)
             axes.set(ylim=(height, 0), xlabel="accuracy (%)")

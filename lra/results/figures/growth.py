@@ -41,14 +41,14 @@ class Line:
 @dataclass(frozen=True)
 class GrowthChart:
     """Measurements of one machine with the same settings. timed: what was, in words. time: ms;
-    memory: bytes, measured once by `method`, named. missing: what has no figure but lies at no
-    line's end, in words."""
+    memory: bytes, measured once by `method`. missing: what has no figure but lies at no line's
+    end, in words."""
 
     caption: Caption
     timed: str
+    method: str
     time: tuple[Line, ...]
     memory: tuple[Line, ...]
-    method: str
     missing: tuple[str, ...]
 
 
@@ -91,9 +91,9 @@ def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
     return GrowthChart(
         caption,
         "training step" if settings.level == "step" else "forward and backward",
+        METHODS[method],
         tuple(line for line in time if line.N),
         tuple(line for line in memory if line.N),
-        METHODS[method],
         missing,
     )
 

@@ -70,7 +70,7 @@ def _chart(key: tuple, groups: list[Group]) -> TaskChart:
     )
     first = groups[0].first
     notes = (
-        f"Bars: {bars(points)}. Dashes: chance, where it is near.",
+        f"Bars: {bars(points)}.",
         *([f"Without a result: {'; '.join(failures)}."] if failures else []),
     )
     caption = Caption(

@@ -10,9 +10,10 @@ import numpy as np
 
 from attention_zoo import UsageError
 from attention_zoo.spec import attention_of, base_of
-from lra.results.captions import comparable_with
+from lra.measure.memory import METHODS, headline
 from lra.results.curves import Curve, Point, read_curve
 from lra.results.record import Failure, Record, learned, read_run, run_folders
+from lra.results.report.comparison import Comparison
 from lra.results.report.embed import Shared, rounded
 
 POINTS = 50  # of a curve, in training and in validation each
@@ -65,20 +66,21 @@ def facts(attention: str, task: str | None = None) -> dict[str, Any]:
     }
 
 
-def embedded_runs(runs: Sequence[Run]) -> dict[str, Any]:
-    """runs: a run each; its protocol, data and environment are places in the lists beside it."""
+def embedded_runs(runs: Sequence[Run], comparison: Comparison) -> dict[str, Any]:
+    """runs: a run each; its protocol, data and environment are places in the lists beside it.
+    methods: what the measures of memory are called."""
     protocols, data, environments = Shared(), Shared(), Shared()
     listed = []
     for run in runs:
         content = asdict(run.record)
         shared = {
             "protocol": protocols.place(
-                content.pop("protocol") | {"comparable": comparable_with(run.record.protocol)}
+                content.pop("protocol") | {"comparable": comparison[run.record]}
             ),
             "data": data.place(content.pop("data")),
             "environment": environments.place(content.pop("environment")),
         }
-        ended = {"learned": learned(run.record)} if isinstance(run.record, Record) else {}
+        ended = _ended(run.record) if isinstance(run.record, Record) else {}
         given = {"name": run.name, "curve": run.curve.missing}
         listed.append(
             rounded(content) | facts(run.record.attention, run.record.task) | shared | ended | given
@@ -88,7 +90,12 @@ def embedded_runs(runs: Sequence[Run]) -> dict[str, Any]:
         "protocols": protocols.contents,
         "data": data.contents,
         "environments": environments.contents,
+        "methods": METHODS,
     }
+
+
+def _ended(record: Record) -> dict[str, Any]:
+    return {"learned": learned(record), "memory": headline(record.measurement.memory)}
 
 
 def thinned(curve: Curve) -> dict[str, list[list[float]]]:
@@ -103,7 +110,7 @@ def thinned(curve: Curve) -> dict[str, list[list[float]]]:
     val = [(p.step, p.val_loss, p.val_accuracy) for p in curve.points if _validated(p)]
     return {
         "train": _columns(_windows(train)) if len(train) else [],
-        "val": _columns([val[i] for i in _kept([accuracy for _, _, accuracy in val])]),
+        "val": _columns([val[i] for i in kept([accuracy for _, _, accuracy in val])]),
     }
 
 
@@ -123,7 +130,8 @@ def _validated(point: Point) -> bool:
     return point.val_loss is not None and point.val_accuracy is not None
 
 
-def _kept(accuracies: Sequence[float]) -> list[int]:
+def kept(accuracies: Sequence[float]) -> list[int]:
+    """Places of at most POINTS of them: the first, the last, the best, and evenly between."""
     n = len(accuracies)
     if n <= POINTS:
         return list(range(n))

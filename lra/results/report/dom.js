@@ -15,6 +15,12 @@ function embedded(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
+/** As the tables print it: three digits, whole from 100 on, never a power of ten. */
+function short(value) {
+  const digits = Math.abs(value) >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 3 };
+  return value.toLocaleString("en", digits);
+}
+
 function runLink(name, text) {
   return el("a", { href: `#run=${encodeURIComponent(name)}` }, text);
 }

@@ -1,14 +1,14 @@
 // Figures, drawn by plotly when they are first seen.
 
 const PLOTLY = {
-  responsive: true,
   displaylogo: false,
   plotlyServerURL: "",
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
 const NARROW = 520; // pixels under which there is no room for names beside the marks
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const drawn = new Set(); // of what is shown, to be drawn again in other colours
+const drawn = new Set(); // to be drawn again in other colours and other widths
+const FAINT = "#888888"; // as charts/chart.py has it
 
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -18,11 +18,11 @@ function color(name) {
 function below(box, traces, layout) {
   const names = traces.filter((trace) => trace.showlegend !== false).map((trace) => trace.name);
   const widest = 52 + 7.5 * Math.max(...names.map((name) => name.length));
-  const rows = Math.ceil(names.length / Math.max(1, Math.floor((box.clientWidth - 20) / widest)));
+  const rows = Math.ceil(names.length / Math.max(1, Math.floor((box.width - 20) / widest)));
   const room = 22 * rows + 16;
   return {
     height: layout.height + room,
-    margin: { ...layout.margin, b: room + (box.clientWidth < NARROW ? 110 : 70) },
+    margin: { ...layout.margin, b: room + (box.width < NARROW ? 110 : 70) },
     legend: {
       orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, maxheight: 10000,
       entrywidth: widest - 48, ...layout.legend,
@@ -41,6 +41,7 @@ function themed(box, traces, layout) {
     ...layout,
     ...axes,
     ...below(box, traces, layout),
+    width: box.width,
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: "system-ui, sans-serif", size: 13, color: color("--ink") },
@@ -48,59 +49,49 @@ function themed(box, traces, layout) {
   };
 }
 
-/** Black marks become light where the page is dark. */
-function inked(traces) {
-  let text = JSON.stringify(traces); // a copy, which plotly may change
+/** A copy, which plotly may change, in the page's colours: black marks are light on dark. */
+function inked(part) {
+  let text = JSON.stringify(part).replaceAll(`"${FAINT}"`, `"${color("--soft")}"`);
   if (dark.matches) {
     text = text.replaceAll('"#000000"', '"#f0f0f0"').replaceAll("rgba(0,0,0,", "rgba(240,240,240,");
   }
   return JSON.parse(text);
 }
 
-function draw(box, { traces, layout, summary }) {
-  box.style.minHeight = `${layout.height}px`; // so that little moves when it is drawn
-  box.setAttribute("role", "img");
-  box.setAttribute("aria-label", summary);
-  const narrow = () => box.clientWidth < NARROW;
+/** Draws it as wide as the box is now; what is not shown is drawn when it is. */
+function redraw(box) {
+  box.width = box.clientWidth;
+  if (!box.width) return;
+  const [traces, layout] = inked([box.figure.traces, box.figure.layout]);
   const unnamed = (trace) => ({ ...trace, mode: trace.mode?.replace("+text", "") });
-  const shown = () => (narrow() ? inked(traces).map(unnamed) : inked(traces));
-  box.redraw = () => Plotly.react(box, shown(), themed(box, traces, layout), PLOTLY);
-  drawn.add(box);
-  return box.redraw();
+  const shown = box.width < NARROW ? traces.map(unnamed) : traces;
+  Plotly.react(box, shown, themed(box, traces, layout), PLOTLY);
 }
 
-dark.addEventListener("change", () => {
-  for (const box of drawn) {
-    if (box.isConnected) box.redraw();
-    else drawn.delete(box);
-  }
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (target.clientWidth !== target.width) redraw(target);
 });
 
-/** Draws each box when it comes near to what is seen, and all of them before printing. */
-class Waiting {
-  constructor() {
-    this.tasks = new Map();
-    this.observer = new IntersectionObserver(
-      (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => this.now(target)),
-      { rootMargin: "300px" },
-    );
-    window.addEventListener("beforeprint", () => [...this.tasks.keys()].forEach((box) => this.now(box)));
-  }
+function draw(box, figure) {
+  box.figure = figure;
+  box.style.minHeight = `${figure.layout.height}px`; // so that little moves when it is drawn
+  box.setAttribute("role", "img");
+  box.setAttribute("aria-label", figure.summary);
+  redraw(box);
+  drawn.add(box);
+  widths.observe(box);
+}
 
-  add(box, task) {
-    this.tasks.set(box, task);
-    this.observer.observe(box);
-  }
-
-  now(box) {
-    this.observer.unobserve(box);
-    const task = this.tasks.get(box);
-    this.tasks.delete(box);
-    task?.();
+/** Figures inside of an element that goes away. */
+function forgetFigures(element) {
+  for (const box of [...drawn].filter((box) => element.contains(box))) {
+    widths.unobserve(box);
+    drawn.delete(box);
+    Plotly.purge(box);
   }
 }
 
-const waiting = new Waiting();
+dark.addEventListener("change", () => drawn.forEach((box) => redraw(box)));
 
 /** One kind of figure: a choice of which, the plot, what it shows in words and in numbers. */
 function figureView(kind, charts) {

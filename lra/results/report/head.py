@@ -3,24 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from attention_zoo.options import spell
 from attention_zoo.spec import base_of
-from lra.results.captions import comparable_with, conditions_of, data_of
-from lra.results.comparable import Recorded, column, conditions, machine
+from lra.results.captions import conditions_of, data_of
+from lra.results.comparable import Recorded, machine
 from lra.results.record import Failure
+from lra.results.report.comparison import NOT, Comparison
 from lra.results.report.data import Run
 from lra.results.table import Cell, Table
-from lra.results.tables.published import restorations
 from lra.tasks import TASKS
 
-NOT = "not comparable"
 RULES = (
     "Accuracies may be compared within one row of the table of groups below, and not from row to "
     "row: its runs have the same task, data, protocol, settings, precision and kind of device.",
     "Times and memory may be compared, besides, within one machine alone, under the same number of "
     "threads and the same version of torch.",
     "Accuracies differ by chance, too: a ± is the standard deviation over seeds, or the binomial "
-    "standard error of a single run. Means that lie closer than that are not told apart.",
+    "standard error of a single run. Whether a filter changes an accuracy is for the tables of "
+    "pairs to say, which compare seed by seed.",
 )
 
 
@@ -38,9 +37,8 @@ class Head:
     damaged: tuple[str, ...]
 
 
-def head(runs: Sequence[Run], damaged: Sequence[str]) -> Head:
+def head(runs: Sequence[Run], damaged: Sequence[str], comparison: Comparison) -> Head:
     records = [run.record for run in runs]
-    groups = _groups(records)
     failed = [run for run in runs if isinstance(run.record, Failure)]
     names = {record.attention for record in records}
     tasks = {record.task for record in records}
@@ -54,8 +52,8 @@ def head(runs: Sequence[Run], damaged: Sequence[str]) -> Head:
     )
     return Head(
         facts,
-        (_tasks(tasks), _seeds(records), _lra(groups, len(records)), *RULES),
-        _comparable(groups),
+        (_tasks(tasks), _seeds(records), _lra(comparison), *RULES),
+        _comparable(comparison),
         _machines(records),
         _failures(failed) if failed else None,
         tuple(run.name for run in failed),
@@ -76,48 +74,30 @@ def _seeds(records: Iterable[Recorded]) -> str:
     return f"Seeds: {', '.join(map(str, seeds[:20]))}{' …' * (len(seeds) > 20)}."
 
 
-def _groups(records: Iterable[Recorded]) -> list[tuple[str, list[Recorded]]]:
-    """Runs whose accuracies may be compared, and what with outside of this page."""
-    groups: dict[tuple, list[Recorded]] = {}
-    for record in records:
-        groups.setdefault((*column(record), *conditions(record)), []).append(record)
-    return [(with_lra(group[0]), group) for group in groups.values()]
-
-
-def _lra(groups: Sequence[tuple[str, list[Recorded]]], of: int) -> str:
+def _lra(comparison: Comparison) -> str:
     """Which of the runs may be held against LRA's tables."""
-    beside = sum(len(group) for text, group in groups if not text.startswith(NOT))
+    sizes = [len(group.records) for group in comparison.groups]
+    beside = sum(
+        size
+        for size, group in zip(sizes, comparison.groups, strict=True)
+        if not comparison[group.first].startswith(NOT)
+    )
     if not beside:
         return "None of these runs may be compared with the tables of Long Range Arena."
-    which = "All of" if beside == of else f"{beside:,} of"
+    which = "All of" if beside == sum(sizes) else f"{beside:,} of"
     return (
         f"{which} these runs may be compared with tables of Long Range Arena, each with those of "
         "its protocol alone, but for the deviations that its page lists."
     )
 
 
-def with_lra(record: Recorded) -> str:
-    """What a run may be compared with. Settings that bring its protocol's source back are no
-    obstacle."""
-    usual = comparable_with(record.protocol)
-    nearer = restorations(record)
-    left = [
-        f"{key}={spell(value)}"
-        for key, value in record.modified.items()
-        if (key, value) not in nearer
-    ]
-    if not left or usual.startswith(NOT):
-        return usual
-    return f"{NOT} with LRA as it stands: the protocol was left in {', '.join(left)}"
-
-
-def _comparable(groups: Sequence[tuple[str, list[Recorded]]]) -> Table:
+def _comparable(comparison: Comparison) -> Table:
     rows = []
-    for text, group in groups:
-        first = group[0]
-        kind = conditions_of(first)
-        count = len({record.attention for record in group})
-        rows.append((first.task, kind, data_of(first), count, len(group), text))
+    for group in comparison.groups:
+        first = group.first
+        count, runs = len(group.attentions), len(group.records)
+        text = comparison[first]
+        rows.append((first.task, conditions_of(first), data_of(first), count, runs, text))
     columns = ("task", "protocol", "data", "attentions", "runs", "with published tables")
     return _table("comparable", "Runs that may be compared, a row a group", columns, sorted(rows))
 

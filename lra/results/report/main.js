@@ -5,6 +5,7 @@ const byName = new Map(content.runs.map((run) => [run.name, run]));
 const [all, one] = ["all", "one"].map((id) => document.getElementById(id));
 const title = document.title;
 let parsedCurves = null;
+let opener = null; // the link by which the reader went to a run
 
 function curves() {
   parsedCurves ??= embedded("curves");
@@ -75,7 +76,7 @@ function tables(found, reasons) {
 
 function runs() {
   const table = runTable(content);
-  const view = new TableView(table, { pageSize: 50 });
+  const view = new TableView(table, { pageSize: 50, whole: false });
   const ended = unique(table.facts.map((facts) => facts.ended));
   const bar = filterBar("Choose runs", table.facts, (chosen) => view.choose(chosen), ended);
   document.getElementById("runs").append(bar, view.element);
@@ -85,13 +86,28 @@ function runs() {
 function route() {
   const [key, value] = location.hash.slice(1).split(/=(.*)/s);
   if (key === "run") return showRun(decoded(value ?? ""));
-  const back = !one.hidden;
+  const left = !one.hidden;
+  leaveRun();
   one.hidden = true;
   all.hidden = false;
   document.title = title;
+  if (left && history.state) return goBack(history.state);
   const target = key && document.getElementById(key);
   if (target) target.scrollIntoView();
-  else if (back) scrollTo(0, history.state?.scroll ?? 0);
+  else if (left) scrollTo(0, 0);
+}
+
+/** To where the reader was, with the focus on the link that was followed. */
+function goBack({ scroll, link }) {
+  scrollTo(0, scroll);
+  const same = [...all.querySelectorAll("a")].find((other) => other.getAttribute("href") === link);
+  (opener?.isConnected ? opener : same)?.focus({ preventScroll: true });
+}
+
+function leaveRun() {
+  waiting.forget(one);
+  forgetFigures(one);
+  one.replaceChildren();
 }
 
 function decoded(text) {
@@ -104,6 +120,7 @@ function decoded(text) {
 
 function showRun(name) {
   const run = byName.get(name);
+  leaveRun();
   all.hidden = true;
   one.hidden = false;
   one.replaceChildren(
@@ -125,8 +142,15 @@ figures(content.figures);
 tables(content.tables, content.reasons);
 runs();
 document.addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#run="]');
+  if (!link) return;
+  opener = link;
   // Where the reader was is kept with the address that is left, for the way back.
-  if (event.target.closest?.('a[href^="#run="]')) history.replaceState({ scroll: scrollY }, "");
+  history.replaceState({ scroll: scrollY, link: link.getAttribute("href") }, "");
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address, which may be a run's, stays
+  document.getElementById("main").focus();
 });
 window.addEventListener("hashchange", route);
 route();

@@ -13,20 +13,24 @@ from lra.measure.sheet import Sheet
 from lra.results.figures.bubble import bubble_charts
 from lra.results.figures.curves import curve_charts
 from lra.results.figures.growth import growth_charts
+from lra.results.figures.palette import Looks
 from lra.results.figures.tasks import task_charts
+from lra.results.published import read_published
 from lra.results.record import Record
 from lra.results.report.charts.bubble import bubble_figure
 from lra.results.report.charts.chart import Chart
 from lra.results.report.charts.lines import curve_figures, growth_figures
 from lra.results.report.charts.tasks import task_figure
+from lra.results.report.comparison import Comparison
 from lra.results.report.data import Run, embedded_runs, thinned
 from lra.results.report.embed import embedded, rounded
 from lra.results.report.head import Head, head
 from lra.results.report.tables import embedded_table
+from lra.results.summary import cost_groups
 from lra.results.table import Table
 from lra.system.files import whole
 
-SCRIPTS = ("dom.js", "tables.js", "figures.js", "runs.js", "main.js")
+SCRIPTS = ("dom.js", "waiting.js", "tables.js", "figures.js", "runs.js", "main.js")
 
 
 def write_page(path: Path, page: str) -> None:
@@ -44,9 +48,10 @@ def page(
 ) -> str:
     """All of it as HTML. damaged: a line for each file that could not be read. reasons: why runs
     stand beside no published figures."""
+    comparison = Comparison([run.record for run in runs], read_published())
     content = {
-        **embedded_runs(runs),
-        "head": _head(head(runs, damaged)),
+        **embedded_runs(runs, comparison),
+        "head": _head(head(runs, damaged, comparison)),
         "tables": [embedded_table(table) for table in tables],
         "reasons": list(reasons),
         "figures": [_figure(chart) for chart in figures(runs, sheets)],
@@ -66,13 +71,18 @@ def page(
 
 
 def figures(runs: Sequence[Run], sheets: Iterable[Sheet]) -> list[Chart]:
-    records = [run.record for run in runs]
-    curves = [(run.record, run.curve) for run in runs if isinstance(run.record, Record)]
+    """An attention looks the same in all of them."""
+    records, sheets = [run.record for run in runs], list(sheets)
+    curves = [(run.record, run.curve) for run in runs]
+    measured = [row.attention for sheet in sheets for row in sheet.rows]
+    looks = Looks([*(record.attention for record in records), *measured])
+    # As bubble_charts has them, in its order.
+    groups = [group for group in cost_groups(records) if isinstance(group.first, Record)]
     return [
-        *map(bubble_figure, bubble_charts(records)),
-        *(figure for chart in growth_charts(sheets) for figure in growth_figures(chart)),
-        *(figure for chart in curve_charts(curves) for figure in curve_figures(chart)),
-        *map(task_figure, task_charts(records)),
+        *(bubble_figure(*both, looks) for both in zip(bubble_charts(records), groups, strict=True)),
+        *(figure for chart in growth_charts(sheets) for figure in growth_figures(chart, looks)),
+        *(figure for chart in curve_charts(curves) for figure in curve_figures(chart, looks)),
+        *(task_figure(chart, looks) for chart in task_charts(records)),
     ]
 
 

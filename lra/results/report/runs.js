@@ -5,14 +5,13 @@ const kept = (text, value) => ({ text: value === null || value === undefined ? "
 
 /** The list as a table: what ended without a result has no figures. */
 function runTable(content) {
-  const memory = (run) => run.measurement?.memory.cuda_allocated_peak ?? run.measurement?.memory.cpu_allocator_peak;
   const columns = {
     attention: (run) => kept(String, run.attention),
     task: (run) => kept(String, run.task),
     seed: (run) => kept(String, run.seed),
     "test accuracy %": (run) => kept((value) => value.toFixed(2), run.test && 100 * run.test.accuracy),
-    "step ms": (run) => kept((value) => value.toPrecision(3), run.measurement?.training_step.median_ms),
-    "memory MB": (run) => kept((value) => Math.round(value / 1e6).toLocaleString("en"), memory(run)),
+    "step ms": (run) => kept(short, run.measurement?.training_step.median_ms),
+    "memory MB": (run) => kept(short, run.memory && run.memory / 1e6),
     protocol: (run) => {
       const left = Object.keys(run.modified).length ? " modified" : "";
       return kept(String, content.protocols[run.protocol].name + left);
@@ -88,9 +87,8 @@ function resultOf(run) {
   );
 }
 
-function costOf(measured) {
-  const count = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
-  const short = (value) => String(Number(value.toPrecision(4)));
+function costOf(measured, methods) {
+  const count = (value) => value.toLocaleString("en");
   const timing = ({ median_ms, p20_ms, p80_ms, n }) =>
     `${short(median_ms)} ms (p20 ${short(p20_ms)}, p80 ${short(p80_ms)}, n ${n})`;
   return part(
@@ -100,15 +98,15 @@ function costOf(measured) {
       ["forward pass", timing(measured.forward)],
       ["batch", measured.batch + (measured.micro_batch ? ` in parts of ${measured.micro_batch}` : "")],
       ["N", count(measured.length)],
-      ["examples a second", count(measured.examples_per_second, 1)],
-      ["seconds per 1,000 steps", count(measured.seconds_per_1000_steps, 1)],
+      ["examples a second", short(measured.examples_per_second)],
+      ["seconds per 1,000 steps", short(measured.seconds_per_1000_steps)],
       ...Object.entries(measured.memory).map(([method, bytes]) => [
-        method.replaceAll("_", " "),
-        `${count(bytes / 1e6, 1)} MB`,
+        `memory, ${methods[method] ?? method}`,
+        `${short(bytes / 1e6)} MB`,
       ]),
-      ["operations of a step", `${count(measured.training_flops / 1e9, 3)} GFLOP`],
-      ["operations forward", `${count(measured.forward_flops / 1e9, 3)} GFLOP`],
-      ["parameters", `${count(measured.parameters)}, ${count(measured.over_softmax, 3)} % over softmax`],
+      ["operations of a step", `${short(measured.training_flops / 1e9)} GFLOP`],
+      ["operations forward", `${short(measured.forward_flops / 1e9)} GFLOP`],
+      ["parameters", `${count(measured.parameters)}, ${short(measured.over_softmax)} % over softmax`],
       ["kernels", measured.kernels.join(", ") || "none"],
     ]),
   );
@@ -210,7 +208,7 @@ function runView(run, content, curves) {
     el("h1", { tabindex: "-1" }, `${run.attention} on ${run.task}, seed ${run.seed}`),
     el("p", { class: "note" }, `${run.name}, finished ${run.finished}`),
     resultOf(run),
-    run.measurement ? costOf(run.measurement) : null,
+    run.measurement ? costOf(run.measurement, content.methods) : null,
     commandOf(run),
     curveOf(run, curves),
     run.gfsa ? filterOf(run.gfsa) : null,

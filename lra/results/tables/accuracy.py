@@ -9,7 +9,7 @@ from lra.results.captions import (
     footer,
     group_numbers,
     in_order,
-    machine_line,
+    parts_of,
     settings_line,
     table_title,
 )
@@ -60,7 +60,7 @@ def _table(columns: Columns, command: str | None) -> Table:
         ),
         rows=tuple(rows),
         caption=tuple(_caption(columns, averaged, usual)),
-        footer=footer(records, command),
+        footer=footer(records, command, trained=True),
         notes=notes_of(rows),
         numbers=tuple(_numbers(columns)),
     )
@@ -160,8 +160,8 @@ def _numbers(columns: Columns) -> Iterable[dict[str, object]]:
                 "learned": summary.learned,
                 "failed": failed(summary.failures) or None,
                 **shared,
-                "machines": "; ".join(sorted({machine_line(record) for record in records})),
-                "commits": " ".join(sorted({r.environment.short_commit for r in records})),
+                "machines": "; ".join(sorted({p.machine for r in records for p in parts_of(r)})),
+                "commits": " ".join(sorted({p.short_commit for r in records for p in parts_of(r)})),
             }
         rules = {"chance": get_task(group.task).metadata.chance}
         if isinstance(group.first, Record):

@@ -48,7 +48,7 @@ def _table(group: Group, command: str | None) -> Table:
             for method in run.measurement.memory
         )
     )
-    memories = [f"{METHODS.get(method, method)} MB" for method in methods]
+    memories = [f"{METHODS.get(method, method)} GB" for method in methods]
     rows = [_row(summary, methods) for summary in group.attentions.values()]
     smaller = [2, 3, 5, *range(6, 6 + len(methods))]
     rows = with_best(with_best(rows, smaller, min), [4], max)
@@ -68,7 +68,7 @@ def _table(group: Group, command: str | None) -> Table:
         ),
         rows=tuple(rows),
         caption=(
-            heading(group.task, first.protocol, first.modified),
+            heading(first),
             "Medians over n runs of a training step (forward, backward, optimiser; p20–p80) and "
             "of a forward pass; nothing padded, no loader. Memory: of one training step, a column "
             f"a method. {settings_line(first)}.",
@@ -95,7 +95,7 @@ def _row(summary: Summary, methods: list[str]) -> tuple[Cell, ...]:
         number(figures["examples/s"]),
         number(figures["s/1,000 steps"]),
         *(
-            Cell(MISSING) if size is None else Cell(figure(size / 1e6), size / 1e6)
+            Cell(MISSING) if size is None else Cell(figure(size / 1e9), size / 1e9)
             for size in (figures[method] for method in methods)
         ),
         number(figures["GFLOP/step"]),

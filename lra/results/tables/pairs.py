@@ -6,6 +6,7 @@ from attention_zoo.spec import base_of
 from lra.measure.memory import HEADLINE_MEMORY, METHODS
 from lra.results.captions import (
     comparable_lines,
+    data_line,
     footer,
     group_numbers,
     in_order,
@@ -80,6 +81,7 @@ def _table(
         rows=tuple(rows),
         caption=(
             *comparable_lines(columns),
+            *(data_line(label, group) for label, group in columns),
             "Δ: test accuracy over that of the attention without its last filter, in points, mean "
             "of the n seeds that both have. Interval: of that mean, percentile bootstrap over "
             "pairs (every resample of up to 6 pairs, 20,000 of more). Not separable: that "

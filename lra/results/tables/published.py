@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from attention_zoo.options import spell
-from lra.protocols import Deviation, get_protocol, override, with_source
+from lra.protocols import get_protocol, override
 from lra.results.captions import (
     data_line,
     footer,
@@ -15,7 +14,13 @@ from lra.results.captions import (
     table_title,
     task_changes,
 )
-from lra.results.comparable import Recorded, training_changes
+from lra.results.comparable import (
+    Recorded,
+    is_todays,
+    restorations,
+    restoring,
+    training_changes,
+)
 from lra.results.numbers import signed
 from lra.results.published import FAIL, Published
 from lra.results.record import Failure
@@ -80,7 +85,7 @@ def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
     rows = [row for row in rows if row.source == first.data.source]
     if not rows:
         return Agreeing(reason=f"ours is {first.data.source} data, theirs {theirs}")
-    if not _of_this_version(first):
+    if not (is_todays(first) and _whole_test(first)):
         return Agreeing(reason=f"protocol {protocol} had other settings when ours was run")
     nearer = restorations(first)
     left = [key for key, value in training_changes(first).items() if (key, value) not in nearer]
@@ -102,16 +107,11 @@ def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
     return found
 
 
-def _of_this_version(record: Recorded) -> bool:
-    """Whether the protocol of that name, with what left it, still is the record's, and its test
-    split the official one, less an incomplete batch perhaps."""
-    settings = [f"{key}={spell(value)}" for key, value in record.modified.items()]
-    asked = with_source(get_protocol(record.protocol.name, record.task), record.data.source)
-    count = get_task(record.task).metadata.splits["test"]
-    return override(asked, settings)[0].settings == record.protocol.settings and (
-        isinstance(record, Failure)
-        or 0 <= count - record.test.count < record.protocol.training.batch
-    )
+def _whole_test(record: Recorded) -> bool:
+    """Whether its test split is the official one, less an incomplete batch perhaps."""
+    missing = get_task(record.task).metadata.splits["test"]
+    missing -= missing if isinstance(record, Failure) else record.test.count
+    return 0 <= missing < record.protocol.training.batch
 
 
 def remaining(record: Recorded) -> list[str]:
@@ -119,23 +119,9 @@ def remaining(record: Recorded) -> list[str]:
     return [
         deviation.text
         for deviation in record.protocol.deviations
-        if not (wanted := _restoring(deviation, record))
+        if not (wanted := restoring(deviation, record))
         or any(record.modified.get(key) != value for key, value in wanted.items())
     ]
-
-
-def restorations(record: Recorded) -> set[tuple[str, object]]:
-    """The settings that bring a run nearer to the source of its protocol."""
-    return {
-        setting
-        for deviation in record.protocol.deviations
-        for setting in _restoring(deviation, record).items()
-    }
-
-
-def _restoring(deviation: Deviation, record: Recorded) -> dict[str, object]:
-    settings = (deviation.restore or "").removeprefix("--set").split()
-    return override(get_protocol(record.protocol.name, record.task), settings)[1]
 
 
 def _settings(row: Published) -> dict[str, object]:
@@ -175,7 +161,7 @@ def _table(columns: Sequence[tuple[str, Group, Agreeing]], command: str | None) 
             ),
             f"{settings_line(first)}.",
         ),
-        footer=footer(records, command),
+        footer=footer(records, command, trained=True),
         notes=notes_of(rows),
         numbers=tuple(_numbers(*pair[1:]) for pair in pairs),
     )

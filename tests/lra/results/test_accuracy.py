@@ -1,7 +1,10 @@
 """Attentions × tasks."""
 
+import dataclasses
+
 import pytest
 
+from lra.protocols import override
 from lra.results.record import Data
 from lra.results.tables import render, tables_of
 
@@ -135,3 +138,37 @@ def test_titles_captions_and_footers_say_where_a_figure_is_from():
     assert "commit aaaaaaaaaaaa; seeds 0." in said
     assert "`python run_lra.py table accuracy --task text`" in said
     assert "not comparable" in render([table], "csv").splitlines()[1]
+
+
+def test_the_footer_names_the_processes_that_trained():
+    training = LINEAR[0].training
+    parts = [
+        dataclasses.replace(training.parts[0], commit=digit * 40, device=f"CPU {digit}")
+        for digit in "12"
+    ]
+    resumed = dataclasses.replace(LINEAR[0], training=dataclasses.replace(training, parts=parts))
+    (table,) = accuracy([resumed])
+    assert table.footer[:2] == tuple(
+        f"Machine: CPU {digit}, 2 threads, torch 2.13.0." for digit in "12"
+    )
+    assert f"commit {'1' * 12}, {'2' * 12}" in table.footer[2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "comparable"),
+    [
+        (["training.learning_rate=0.5"], "not comparable: left protocol nystromformer in training"),
+        (["model.pooling=padded_mean"], "LRA under the small protocol"),
+    ],
+)
+def test_what_left_the_protocol_is_not_called_comparable(settings, comparable):
+    (table,) = accuracy([run("listops", "linear", 0, 0.37, settings=settings)])
+    assert table.caption[0].startswith(f"ListOps: {comparable}")
+
+
+def test_an_older_protocol_of_that_name_is_called_so():
+    then, _ = override(LINEAR[0].protocol, ["training.steps=77"])
+    old = dataclasses.replace(LINEAR[0], protocol=then)
+    (table,) = accuracy([old, LINEAR[1]])
+    assert len(table.columns) == 3
+    assert "protocol nystromformer as it was when this was run" in " ".join(table.caption)

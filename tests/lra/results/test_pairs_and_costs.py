@@ -99,7 +99,7 @@ def test_costs_are_medians_over_runs():
     row = named(table, "linear")
     assert row["step ms"].text == "105 (104–106)" and row["step ms"].value == 105.0
     assert row["n"].value == 3 and row["GFLOP/step"].text == "10"
-    assert row["allocator peak MB"].text == "500" and row["process RSS peak MB"].text == "900"
+    assert row["allocator peak GB"].text == "0.5" and row["process RSS peak GB"].text == "0.9"
     assert row["parameters"].text == "209,802"
 
 
@@ -143,8 +143,8 @@ def test_methods_of_memory_have_a_column_each():
     tables = cost([on_gpu, run("listops", "linear", 1, 0.3)])
     heads = {table.columns[6:8] for table in tables}
     assert heads == {
-        ("allocator peak MB", "process RSS peak MB"),
-        ("GPU peak MB", "GPU reserved MB"),
+        ("allocator peak GB", "process RSS peak GB"),
+        ("GPU peak GB", "GPU reserved GB"),
     }
     (first, second) = render(tables, "csv").splitlines()[1:]
     assert first.count(",") == second.count(",")

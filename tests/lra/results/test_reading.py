@@ -4,7 +4,7 @@ import pytest
 
 from attention_zoo import UsageError
 from lra.cli.main import main
-from lra.cli.reading import canonical, on_record, read_sheets
+from lra.cli.reading import canonical, of_tasks, on_record, read_sheets
 from lra.measure.sheet import write_sheet
 from lra.results.numbers import figure
 from tests.lra.results.figures.test_growth import LINEAR, sheet
@@ -33,13 +33,15 @@ def test_runs_come_with_their_folders_and_what_is_damaged_is_named(results, caps
     assert "damaged" in capsys.readouterr().err and on_record(results, ["text"]) == []
 
 
-def test_measurements_are_those_named_else_those_of_the_results_of_the_tasks(results, capsys):
+def test_measurements_are_those_named_else_those_of_the_results(results, capsys):
     folder = results / "measurements"
-    assert [found.settings.task for found in read_sheets(results, None)] == ["listops", "text"]
+    sheets = read_sheets(results, None)
+    assert [found.settings.task for found in sheets] == ["listops", "text"]
     assert "skipped: " in capsys.readouterr().err
-    assert [found.settings.task for found in read_sheets(results, None, ["text"])] == ["text"]
     (named,) = read_sheets(results, [folder / "text.json"])
-    assert named.settings.task == "text" and read_sheets(results, [folder / "text.json"], []) == []
+    assert named == sheets[1] and of_tasks(sheets, None) == sheets
+    alone = sheet(*LINEAR)
+    assert of_tasks([*sheets, alone], ["text"]) == [sheets[1], alone]
     with pytest.raises(UsageError, match=r"damaged\.json"):
         read_sheets(results, [folder / "damaged.json"])
 

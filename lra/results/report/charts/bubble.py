@@ -5,35 +5,41 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from lra.results.figures.bubble import Bubble, BubbleChart
+from lra.results.figures.bubble import Bubble, BubbleChart, filters_of, label_of, round_sizes
 from lra.results.figures.palette import Looks, split
+from lra.results.numbers import figure
 from lra.results.report.charts.chart import (
     FAINT,
     Chart,
     axis,
+    counted,
     hover,
     layout,
     level,
     logarithmic,
-    number,
+    marker,
+    marks_line,
     plain,
     table,
 )
+from lra.results.summary import Group
 
-WIDEST = 56  # pixels, the diameter of the most memory
+WIDEST, MARK = 56, 8  # pixels: the diameter of the most memory, of the mark in a circle's middle
 KIND = "Accuracy against training time"
 COLUMNS = (
     *("attention", "test accuracy %", "±", "seeds", "training step ms", "memory MB", "arrow from"),
 )
 
 
-def bubble_figure(chart: BubbleChart) -> Chart:
-    looks = Looks(bubble.attention for bubble in chart.bubbles)
+def bubble_figure(chart: BubbleChart, group: Group, looks: Looks) -> Chart:
+    """group: the runs of the chart, which know what may be said of differences."""
+    filters = filters_of(chart)
     most = max(bubble.memory for bubble in chart.bubbles)
     widths = {b.attention: WIDEST * math.sqrt(b.memory / most) for b in chart.bubbles}
     traces = [_arrow(*arrow, looks, widths) for arrow in chart.arrows]
-    traces += [_circle(bubble, looks, widths) for bubble in chart.bubbles]
-    shapes, notes = _sizes(most)
+    traces += [_circle(bubble, looks, widths, filters) for bubble in chart.bubbles]
+    traces += [_mark(bubble, looks) for bubble in chart.bubbles]
+    shapes, notes = _sizes([bubble.memory for bubble in chart.bubbles])
     low, high = _view(chart.bubbles)
     hidden = []
     for rule in chart.levels:
@@ -46,16 +52,15 @@ def bubble_figure(chart: BubbleChart) -> Chart:
     outside = [f"Outside of the view: {', '.join(hidden)}."] if hidden else []
     return Chart(
         KIND,
-        chart.caption.title,
-        _summary(chart),
-        (*chart.caption.notes, *outside, chart.caption.footer),
+        chart.caption.label,
+        _summary(chart, group),
+        (*chart.caption.notes, marks_line(looks, widths), *outside, chart.caption.footer),
         traces,
         layout(
             logarithmic("training step, ms", steps, range=_range(steps)),
             axis("test accuracy, %", range=[low, high]),
             shapes=shapes,
             annotations=notes,
-            legend={"itemsizing": "constant"},
             margin={"l": 10, "r": 10, "t": WIDEST + 24, "b": 10},
             height=600,
         ),
@@ -70,20 +75,21 @@ def bubble_figure(chart: BubbleChart) -> Chart:
     )
 
 
-def _circle(bubble: Bubble, looks: Looks, widths: dict[str, float]) -> dict[str, Any]:
-    """Without a filter: full, with its name. With one: a ring, that the arrow leads to."""
-    look = looks[bubble.attention]
-    alone = bubble.base is None
-    error = f" ± {bubble.error:.1f}"
+def _circle(
+    bubble: Bubble, looks: Looks, widths: dict[str, float], filters: set[str]
+) -> dict[str, Any]:
+    """Without a filter: full, with its name. With one: a ring, that the arrow leads to, with the
+    filter's name where there are several."""
+    look, name = looks[bubble.attention], label_of(bubble, filters)
     return {
         "type": "scatter",
-        "mode": "markers+text" if alone else "markers",
+        "mode": "markers+text" if name else "markers",
         "name": plain(bubble.attention),
         "legendgroup": plain(split(bubble.attention)[0]),
-        "showlegend": alone,
+        "showlegend": False,
         "x": [bubble.step_ms],
         "y": [bubble.accuracy],
-        "text": [plain(bubble.attention)],
+        "text": [plain(name)],
         "textposition": "top center",
         "error_y": {"array": [bubble.error], "color": look.color, "thickness": 1, "width": 3},
         "marker": {
@@ -95,20 +101,31 @@ def _circle(bubble: Bubble, looks: Looks, widths: dict[str, float]) -> dict[str,
         "hoverinfo": "text",
         "hovertext": hover(
             bubble.attention,
-            f"accuracy {bubble.accuracy:.2f}{error} %, {_seeds(bubble.n)}",
-            f"training step {bubble.step_ms:,.3g} ms",
-            f"memory {bubble.memory / 1e6:,.0f} MB",
+            f"accuracy {bubble.accuracy:.2f} ± {bubble.error:.1f} %, {counted(bubble.n, 'seed')}",
+            f"training step {figure(bubble.step_ms)} ms",
+            f"memory {figure(bubble.memory / 1e6)} MB",
         ),
+    }
+
+
+def _mark(bubble: Bubble, looks: Looks) -> dict[str, Any]:
+    """In a circle's middle and in the legend: tells attentions of one colour apart."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": plain(bubble.attention),
+        "legendgroup": plain(split(bubble.attention)[0]),
+        "showlegend": bubble.base is None,
+        "x": [bubble.step_ms],
+        "y": [bubble.accuracy],
+        "marker": marker(looks[bubble.attention], MARK) | {"opacity": 1},
+        "hoverinfo": "skip",
     }
 
 
 def _faded(color: str, opacity: float) -> str:
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
-
-
-def _seeds(n: int) -> str:
-    return f"{n} seed{'s' * (n > 1)}"
 
 
 def _arrow(base: Bubble, end: Bubble, looks: Looks, widths: dict[str, float]) -> dict[str, Any]:
@@ -147,10 +164,11 @@ def _range(steps: list[float]) -> list[float]:
     return [low - room, high + room]
 
 
-def _sizes(most: float) -> tuple[list[dict], list[dict]]:
+def _sizes(memory: Sequence[float]) -> tuple[list[dict], list[dict]]:
     """Over the plot: circles of round sizes, in pixels, with the memory that they stand for."""
     shapes, notes, x = [], [], 2.0
-    for size in (_round(most * share) for share in (0.05, 0.3, 1)):
+    most = max(memory)
+    for size in round_sizes(memory):
         width = WIDEST * math.sqrt(size / most)
         place = {"xref": "paper", "yref": "paper", "xsizemode": "pixel", "ysizemode": "pixel"}
         box = {"x0": x, "x1": x + width, "y0": 12, "y1": 12 + width}
@@ -159,35 +177,38 @@ def _sizes(most: float) -> tuple[list[dict], list[dict]]:
             | place
             | box
         )
-        text = {"text": f"{number(size / 1e6)} MB", "showarrow": False, "font": {"size": 11}}
+        name = f"{figure(size / 1e6)} MB"
+        text = {"text": name, "showarrow": False, "font": {"size": 11}}
         shift = {"xshift": x + width + 2, "yshift": 12 + width / 2}
         anchor = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "xanchor": "left"}
         notes.append(text | shift | anchor | {"yanchor": "middle"})
-        x += width + 68
+        x += width + 14 + 6.5 * len(name)
     return shapes, notes
 
 
-def _round(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten, downwards."""
-    power = 10 ** math.floor(math.log10(value))
-    return max(digit * power for digit in (1, 2, 5) if digit * power <= value)
-
-
-def _summary(chart: BubbleChart) -> str:
+def _summary(chart: BubbleChart, group: Group) -> str:
     best = max(chart.bubbles, key=lambda b: b.accuracy)
     fast = min(chart.bubbles, key=lambda b: b.step_ms)
     text = (
-        f"{len(chart.bubbles)} attentions. Most accurate: {best.attention}, {best.accuracy:.1f} % "
-        f"at {best.step_ms:,.3g} ms a step; fastest: {fast.attention}, {fast.accuracy:.1f} % at "
-        f"{fast.step_ms:,.3g} ms."
+        f"{counted(len(chart.bubbles), 'attention')}. Highest mean: {best.attention}, "
+        f"{best.accuracy:.1f} % at {figure(best.step_ms)} ms a step; fastest: {fast.attention}, "
+        f"{fast.accuracy:.1f} % at {figure(fast.step_ms)} ms."
     )
     if not (pairs := chart.arrows):
         return text
-    better = sum(end.accuracy > base.accuracy for base, end in pairs)
     times = statistics.median(end.step_ms / base.step_ms for base, end in pairs)
     memory = statistics.median(end.memory / base.memory for base, end in pairs)
-    lead = "1 arrow leads" if len(pairs) == 1 else f"{len(pairs)} arrows lead"
     return (
-        f"{text} {lead} from an attention to itself with a filter: {better} of {len(pairs)} up, at "
-        f"× {times:.2f} the time and × {memory:.2f} the memory (medians)."
+        f"{text} {counted(len(pairs), 'arrow')} from an attention to itself with a filter: "
+        f"{_directions(pairs, group)}; × {times:.2f} the time and × {memory:.2f} the memory "
+        "(medians)."
     )
+
+
+def _directions(pairs: Sequence[tuple[Bubble, Bubble]], group: Group) -> str:
+    """How many accuracies rise and fall, seed by seed, and how many differ by no more than chance
+    would have it."""
+    found = [group.difference(end.attention) for _, end in pairs]
+    told = [difference.mean for difference in found if difference.separable]
+    up = sum(mean > 0 for mean in told)
+    return f"{up} up, {len(told) - up} down, {len(pairs) - len(told)} not told apart from 0"

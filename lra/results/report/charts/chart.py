@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from lra.results.captions import Caption
-from lra.results.figures.palette import Look
+from lra.results.figures.palette import Look, Looks, split
+from lra.results.numbers import figure
 from lra.results.table import MISSING, Cell, Table
 
-FAINT = "#888888"  # readable on white and on black
+FAINT = "#888888"  # figures.js puts a colour of the page for it
+# Of an attention without a filter, with the first, the second, the third; then they come again.
+VARIANTS = {"solid": "", "dash": "-open", "dot": "-open-dot", "dashdot": "-dot"}
+MEANINGS = {
+    "": "Filled mark",
+    "-open": "Hollow",
+    "-open-dot": "Hollow with a dot",
+    "-dot": "Filled with a dot",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ def logarithmic(
         digits = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
     ticks = [digit * 10.0**power for power in range(low - 1, high + 2) for digit in digits]
     ticks = list(shown or ticks)
-    text = [number(tick) for tick in ticks]
+    text = [figure(tick) for tick in ticks]
     return axis(title, type="log", tickvals=ticks, ticktext=text, **options)
 
 
@@ -95,15 +104,32 @@ def table(
 def _cell(value: str | float | None) -> Cell:
     if value is None:
         return Cell(MISSING)
-    return Cell(value if isinstance(value, str) else number(value), value)
+    return Cell(value if isinstance(value, str) else figure(value), value)
 
 
-def number(value: float) -> str:
-    """To three or four digits, never as a power of ten."""
-    if value == int(value) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+def counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
-def symbol(look: Look) -> str:
-    return look.symbol if look.filled else f"{look.symbol}-open"
+def marker(look: Look, size: float) -> dict[str, Any]:
+    return {"color": look.color, "size": size, "symbol": look.symbol + _variant(look)}
+
+
+def _variant(look: Look) -> str:
+    return VARIANTS.get(look.dash, VARIANTS["dash"])
+
+
+def marks_line(looks: Looks, attentions: Iterable[str]) -> str:
+    """What the marks of these attentions say of their filters."""
+    found: dict[str, set[str]] = {}
+    for name in attentions:
+        filters = split(name)[1]
+        found.setdefault(_variant(looks[name]), set()).add(
+            f"+{filters}" if filters else "no filter"
+        )
+    parts = (
+        f"{MEANINGS[variant]}: {', '.join(sorted(found[variant]))}."
+        for variant in VARIANTS.values()
+        if variant in found
+    )
+    return " ".join(parts)

@@ -1,6 +1,6 @@
 """Costs against N, and learning curves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,68 +8,80 @@ import numpy as np
 from lra.results.figures.curves import CurveChart, Trace
 from lra.results.figures.growth import GrowthChart, Line
 from lra.results.figures.palette import Look, Looks
+from lra.results.numbers import figure
 from lra.results.report.charts.chart import (
     Chart,
     axis,
+    counted,
     hover,
     layout,
     level,
     logarithmic,
-    number,
+    marker,
     plain,
-    symbol,
     table,
 )
+from lra.results.report.data import kept
 from lra.results.report.embed import rounded
 
 GROWTH, CURVES = "Time and memory against N", "Learning curves"
-POINTS = 50  # of a learning curve
-NOTES = (
-    "Bars: from the 20th to the 80th percentile. Legend: the fitted exponent of N, and its range "
-    "between neighbouring lengths.",
-)
+LEGEND = "Legend: the fitted exponent of N, and its range between neighbouring lengths."
+TIMES = "Points: medians. Bars: from the 20th to the 80th percentile."
 
 
-def growth_figures(chart: GrowthChart) -> list[Chart]:
-    """One of time, one of memory where that was measured."""
-    looks = Looks(line.attention for line in (*chart.time, *chart.memory))
-    parts = (
-        ("Time", "ms", 1.0, chart.time),
-        ("Memory", "MB", 1e6, chart.memory),
-    )
-    return [_growth(chart, *part, looks) for part in parts if part[-1]]
+def growth_figures(chart: GrowthChart, looks: Looks) -> list[Chart]:
+    """One of time, one of memory where that was measured, once: it has no bars."""
+    found = [_time(chart, looks)] if chart.time else []
+    return found + ([_memory(chart, looks)] if chart.memory else [])
+
+
+def _time(chart: GrowthChart, looks: Looks) -> Chart:
+    traces = [
+        _line(line, line.values, "ms", looks[line.attention]) | {"error_y": _bars(line)}
+        for line in chart.time
+    ]
+    columns = ("20th percentile", "80th")
+    rows = [
+        (line.attention, *point, line.growth and line.growth.exponent)
+        for line in chart.time
+        for point in zip(line.N, line.values, line.low, line.high, strict=True)
+    ]
+    return _growth(chart, "Time", "ms", TIMES, chart.time, traces, columns, rows)
+
+
+def _memory(chart: GrowthChart, looks: Looks) -> Chart:
+    scaled = [(line, [value / 1e6 for value in line.values]) for line in chart.memory]
+    traces = [_line(line, values, "MB", looks[line.attention]) for line, values in scaled]
+    rows = [
+        (line.attention, *point, line.growth and line.growth.exponent)
+        for line, values in scaled
+        for point in zip(line.N, values, strict=True)
+    ]
+    note = f"Points: {chart.method}, measured once."
+    return _growth(chart, "Memory", "MB", note, chart.memory, traces, (), rows)
 
 
 def _growth(
-    chart: GrowthChart, what: str, unit: str, scale: float, lines: Sequence[Line], looks: Looks
+    chart: GrowthChart,
+    what: str,
+    unit: str,
+    note: str,
+    lines: Sequence[Line],
+    traces: list[dict[str, Any]],
+    columns: tuple[str, ...],
+    rows: list[tuple],
 ) -> Chart:
     lengths = sorted({n for line in lines for n in line.N})
-    values = [value / scale for line in lines for value in line.values]
+    values = [value for trace in traces for value in trace["y"]]
+    named = f"{what.lower()}, {unit}"
     return Chart(
         GROWTH,
-        f"{what}: {chart.caption.title}",
+        f"{what}: {chart.caption.label}",
         " ".join(filter(None, (_steepest(what, lines), *map(_ended, lines)))),
-        (*NOTES, *_without(chart), chart.caption.footer),
-        [_line(line, unit, scale, looks[line.attention]) for line in lines],
-        layout(
-            logarithmic("N, tokens", lengths, lengths),
-            logarithmic(f"{what.lower()}, {unit}", values),
-        ),
-        table(
-            chart.caption,
-            ("attention", "N", f"{what.lower()} {unit}", "20th percentile", "80th", "exponent"),
-            (
-                (
-                    line.attention,
-                    *(n, value / scale, low / scale, high / scale),
-                    line.growth and line.growth.exponent,
-                )
-                for line in lines
-                for n, value, low, high in zip(
-                    line.N, line.values, line.low, line.high, strict=True
-                )
-            ),
-        ),
+        (f"{note} {LEGEND}", *_without(chart), chart.caption.footer),
+        traces,
+        layout(logarithmic("N, tokens", lengths, lengths), logarithmic(named, values)),
+        table(chart.caption, ("attention", "N", named, *columns, "exponent"), rows),
     )
 
 
@@ -77,8 +89,7 @@ def _without(chart: GrowthChart) -> list[str]:
     return [f"Without a figure: {', '.join(chart.missing)}."] if chart.missing else []
 
 
-def _line(line: Line, unit: str, scale: float, look: Look) -> dict[str, Any]:
-    y, low, high = (np.array(part) / scale for part in (line.values, line.low, line.high))
+def _line(line: Line, values: Sequence[float], unit: str, look: Look) -> dict[str, Any]:
     grows = line.growth
     exponent = ""
     if grows:
@@ -87,29 +98,34 @@ def _line(line: Line, unit: str, scale: float, look: Look) -> dict[str, Any]:
         "mode": "lines+markers",
         "name": plain(line.attention + exponent),
         "x": line.N,
-        "y": rounded(y.tolist()),
-        "error_y": {
-            "symmetric": False,
-            "array": rounded((high - y).tolist()),
-            "arrayminus": rounded((y - low).tolist()),
-            "thickness": 1,
-            "width": 2,
-        },
+        "y": rounded(values),
         "hovertext": [
-            hover(line.attention, f"N = {n:,}: {number(value)} {unit}")
-            for n, value in zip(line.N, y, strict=True)
+            hover(line.attention, f"N = {n:,}: {figure(value)} {unit}")
+            for n, value in zip(line.N, values, strict=True)
         ],
+    }
+
+
+def _bars(line: Line) -> dict[str, Any]:
+    y, low, high = map(np.array, (line.values, line.low, line.high))
+    return {
+        "symmetric": False,
+        "array": rounded((high - y).tolist()),
+        "arrayminus": rounded((y - low).tolist()),
+        "thickness": 1,
+        "width": 2,
     }
 
 
 def _steepest(what: str, lines: Sequence[Line]) -> str:
     grown = sorted((line for line in lines if line.growth), key=lambda line: line.growth.exponent)
     if not grown:
-        return f"{what} of {len(lines)} attentions, each at one length."
+        return f"{what} of {counted(len(lines), 'attention')}, each at one length."
     least, most = grown[0], grown[-1]
     return (
-        f"{what} of {len(lines)} attentions. It grows least with N for {least.attention} (exponent "
-        f"{least.growth.exponent:.2f}), most for {most.attention} ({most.growth.exponent:.2f})."
+        f"{what} of {counted(len(lines), 'attention')}. It grows least with N for "
+        f"{least.attention} (exponent {least.growth.exponent:.2f}), most for {most.attention} "
+        f"({most.growth.exponent:.2f})."
     )
 
 
@@ -117,51 +133,69 @@ def _ended(line: Line) -> str:
     return f"{line.attention}: {line.ended.status} at N = {line.ended.N:,}." if line.ended else ""
 
 
-def curve_figures(chart: CurveChart) -> list[Chart]:
+def curve_figures(chart: CurveChart, looks: Looks) -> list[Chart]:
     """One of validation accuracy, one of training loss: the means over seeds. The curves of each
     run stand with the run."""
-    looks = Looks(trace.attention for trace in (*chart.accuracy, *chart.loss))
-    parts = (
-        ("Validation accuracy", "%", chart.accuracy, level(chart.chance, "chance")),
-        ("Training loss", "nats", chart.loss, ([], [])),
-    )
-    return [
-        _curves(chart, what, unit, means, lines, looks)
-        for what, unit, traces, lines in parts
-        if (means := _means(traces))
+    found = [("accuracy", _means(chart.accuracy)), ("loss", _means(chart.loss))]
+    make = {"accuracy": _accuracy, "loss": _loss}
+    return [make[what](chart, means, looks) for what, means in found if means]
+
+
+def _accuracy(chart: CurveChart, means: Sequence[Trace], looks: Looks) -> Chart:
+    last = max(means, key=lambda trace: trace.values[-1])
+    shapes, notes = level(chart.chance, "chance")
+    rows = [
+        (t.attention, t.steps[-1], t.values[-1], max(t.values), _step_of_best(t)) for t in means
     ]
+    return _curves(
+        chart,
+        "Validation accuracy, %",
+        f" At its last step {last.attention} is highest, at {figure(last.values[-1])} %.",
+        [_curve(trace, kept(trace.values), looks[trace.attention]) for trace in means],
+        {"shapes": shapes, "annotations": notes},
+        ("attention", "last step", "accuracy there, %", "best, %", "at step"),
+        rows,
+    )
+
+
+def _loss(chart: CurveChart, means: Sequence[Trace], looks: Looks) -> Chart:
+    """Few points already: means over windows. Losses of other attentions are not ranked."""
+    return _curves(
+        chart,
+        "Training loss, nats",
+        "",
+        [_curve(trace, range(len(trace.steps)), looks[trace.attention]) for trace in means],
+        {},
+        ("attention", "last step", "loss there, nats"),
+        [(t.attention, t.steps[-1], t.values[-1]) for t in means],
+    )
+
+
+def _step_of_best(trace: Trace) -> int:
+    return trace.steps[trace.values.index(max(trace.values))]
 
 
 def _curves(
-    chart: CurveChart, what: str, unit: str, means: Sequence[Trace], lines: tuple, looks: Looks
+    chart: CurveChart,
+    what: str,
+    more: str,
+    traces: list[dict[str, Any]],
+    marks: dict[str, Any],
+    columns: tuple[str, ...],
+    rows: list[tuple],
 ) -> Chart:
-    ends = [(trace.attention, trace.values[-1]) for trace in means]
-    pick = max if unit == "%" else min
-    name, value = pick(ends, key=lambda end: end[1])
-    shapes, notes = lines
+    several = any(trace.seed is None for trace in (*chart.accuracy, *chart.loss))
+    lines = f"of {counted(len(traces), 'attention')} against steps"
+    name = what.partition(",")[0]
     return Chart(
         CURVES,
-        f"{what}: {chart.caption.title}",
-        f"{what} of {len(means)} attentions against steps, means over seeds. At its last step "
-        f"{name} is best, at {number(value)} {unit}.",
-        (*_missing(chart), chart.caption.footer),
-        [_curve(trace, unit, looks[trace.attention]) for trace in means],
-        layout(axis("step"), axis(f"{what.lower()}, {unit}"), shapes=shapes, annotations=notes),
-        table(
-            chart.caption,
-            ("attention", "last step", f"{what.lower()} {unit} there", "best", "at step"),
-            (
-                (t.attention, t.steps[-1], t.values[-1], best, t.steps[t.values.index(best)])
-                for t in means
-                for best in [pick(t.values)]
-            ),
-        ),
+        f"{name}: {chart.caption.label}",
+        f"{name} {lines}{', means over seeds' * several}.{more}",
+        (*chart.caption.notes, chart.caption.footer),
+        traces,
+        layout(axis("step"), axis(what.lower()), **marks),
+        table(chart.caption, columns, rows),
     )
-
-
-def _missing(chart: CurveChart) -> list[str]:
-    n = len(chart.missing)
-    return [f"{n:,} run{'s' * (n > 1)} without a curve; the run's page says why."] if n else []
 
 
 def _means(traces: Sequence[Trace]) -> list[Trace]:
@@ -174,17 +208,16 @@ def _means(traces: Sequence[Trace]) -> list[Trace]:
     return [trace for trace in found.values() if trace.steps]
 
 
-def _curve(trace: Trace, unit: str, look: Look) -> dict[str, Any]:
-    n = len(trace.steps)
-    kept = sorted(set(np.linspace(0, n - 1, min(n, POINTS)).round().astype(int).tolist()))
-    steps, values = ([part[i] for i in kept] for part in (trace.steps, trace.values))
+def _curve(trace: Trace, places: Iterable[int], look: Look) -> dict[str, Any]:
+    points = [(trace.steps[i], trace.values[i]) for i in places]
+    steps, values = zip(*points, strict=True)
     style = _style(trace.attention, look) | {"mode": "lines"}
     style.pop("marker")
     return style | {
         "name": plain(trace.attention),
         "x": steps,
         "y": rounded(values, 4),
-        "hovertemplate": f"%{{fullData.name}}<br>step %{{x:,}}: %{{y:.4~g}} {unit}<extra></extra>",
+        "hovertemplate": "%{fullData.name}<br>step %{x:,}: %{y:.4~g}<extra></extra>",
     }
 
 
@@ -193,6 +226,6 @@ def _style(attention: str, look: Look) -> dict[str, Any]:
         "type": "scatter",
         "legendgroup": plain(attention),
         "line": {"color": look.color, "width": 2, "dash": look.dash},
-        "marker": {"color": look.color, "size": 8, "symbol": symbol(look)},
+        "marker": marker(look, 8),
         "hoverinfo": "text",
     }

@@ -4,16 +4,26 @@ from typing import Any
 
 from lra.results.figures.palette import Looks, split
 from lra.results.figures.tasks import Point, TaskChart
-from lra.results.report.charts.chart import Chart, axis, hover, layout, level, plain, symbol, table
+from lra.results.report.charts.chart import (
+    Chart,
+    axis,
+    counted,
+    hover,
+    layout,
+    level,
+    marker,
+    marks_line,
+    plain,
+    table,
+)
 
 KIND = "Accuracy by task"
 SPREAD = 0.8  # the part of a task's column that its points take
 
 
-def task_figure(chart: TaskChart) -> Chart:
+def task_figure(chart: TaskChart, looks: Looks) -> Chart:
     """A column a task; in it each attention has the same place, its filtered one the next."""
     names = sorted({point.attention for point in chart.points}, key=split)
-    looks = Looks(names)
     places = {name: SPREAD * ((i + 0.5) / len(names) - 0.5) for i, name in enumerate(names)}
     labels = [column.label.replace("\n", ", ") for column in chart.columns]
     shapes = [
@@ -28,9 +38,9 @@ def task_figure(chart: TaskChart) -> Chart:
     }
     return Chart(
         KIND,
-        chart.caption.title,
+        chart.caption.label,
         _summary(chart, labels),
-        (*chart.caption.notes, chart.caption.footer),
+        (*chart.caption.notes, marks_line(looks, names), "Dashes: chance.", chart.caption.footer),
         [
             _trace(name, [p for p in chart.points if p.attention == name], looks, places, labels)
             for name in names
@@ -47,7 +57,6 @@ def task_figure(chart: TaskChart) -> Chart:
 def _trace(
     name: str, points: list[Point], looks: Looks, places: dict[str, float], labels: list[str]
 ) -> dict[str, Any]:
-    look = looks[name]
     return {
         "type": "scatter",
         "mode": "markers",
@@ -55,7 +64,7 @@ def _trace(
         "x": [point.column + places[name] for point in points],
         "y": [point.accuracy for point in points],
         "error_y": {"array": [p.error for p in points], "thickness": 1, "width": 2},
-        "marker": {"color": look.color, "size": 9, "symbol": symbol(look)},
+        "marker": marker(looks[name], 9),
         "hoverinfo": "text",
         "hovertext": [
             hover(
@@ -78,5 +87,6 @@ def _summary(chart: TaskChart, labels: list[str]) -> str:
         for label, point in zip(labels, best, strict=True)
         if point
     ]
-    tasks = f"{len(labels)} task{'s' * (len(labels) != 1)}"
-    return f"Test accuracy on {tasks}. Best in the mean on {'; '.join(found)}."
+    return (
+        f"Test accuracy on {counted(len(labels), 'task')}. Best in the mean on {'; '.join(found)}."
+    )

@@ -17,7 +17,7 @@ def missing(reason):
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     try:
         from playwright.sync_api import sync_playwright
@@ -66,6 +66,11 @@ class Visit:
         shown = "#one" if address.startswith("#run=") else "#all"
         self.page.wait_for_selector(shown, state="visible")
 
+    def see(self, section):
+        """Scrolls to a section's first table, which builds it."""
+        self.page.locator(f"{section} .table").first.scroll_into_view_if_needed()
+        self.page.locator(f"{section} tbody tr").first.wait_for()
+
     def column(self, section, n):
         return self.page.locator(f"{section} tbody tr > :nth-child({n})").all_inner_texts()
 
@@ -82,7 +87,7 @@ class Visit:
         return label.text_content()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def visit(browser):
     """Opens a page; at the end of all none has asked for anything or complained."""
     opened = []
@@ -98,7 +103,7 @@ def visit(browser):
         assert one.requests == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A few runs, one without a result, a table and a measurement."""
     path = tmp_path_factory.mktemp("small") / "index.html"
@@ -109,7 +114,7 @@ def small(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def opened(visit, small):
     """The small page, opened once: it takes a second or two."""
     return visit(small, permissions=["clipboard-read", "clipboard-write"])
@@ -119,6 +124,9 @@ def opened(visit, small):
 def seen(opened):
     """The small page at its beginning, with all rows. How its tables are sorted may be left."""
     opened.go("")
+    for section in ("#tables", "#runs"):
+        opened.see(section)
+    opened.page.evaluate("scrollTo(0, 0)")
     opened.page.evaluate("document.activeElement.blur()")
     for form in opened.page.locator("form").all():
         form.locator("input").fill("")

@@ -8,9 +8,14 @@ from lra.measure.sheet import OK, Limits, Pass, Row, Settings, Sheet
 from lra.measure.timing import Timing
 from lra.protocols import get_protocol
 from lra.results.curves import Curve, Point
+from lra.results.published import read_published
 from lra.results.record import Data, FilterWeights, Part, Training
 from lra.results.report.data import Run
+from lra.results.report.page import page
+from lra.results.summary import accuracy_groups
 from lra.results.table import Cell, Table
+from lra.results.tables import published_tables, tables_of
+from lra.system.files import fingerprint
 from lra.training.evaluation import Evaluation
 from tests.lra.test_results import ENVIRONMENT, failure, record
 
@@ -38,7 +43,7 @@ def run(attention="linear", task="listops", seed=0, *, points=100, name=None, **
     memory = {"cpu_allocator_peak": int(factor * 1e8 * 2 ** fixed.uniform(0, 5))}
     filtered = [[WEIGHTS]] * 2 if filters else [[]]
     given = {
-        "identity": f"{draw.getrandbits(64):016x}",
+        "identity": fingerprint(repr((attention, task, seed, changes))),
         "task": task,
         "protocol": get_protocol("nystromformer", task),
         "command": f"python run_lra.py --task {task} --attn {attention} --seed {seed}",
@@ -83,11 +88,36 @@ def runs(attentions=ATTENTIONS, tasks=TASKS, seeds=range(3), **changes):
 
 def many(seeds=17):
     """Two thousand runs, of which those of one attention differ by their seeds alone."""
+    return [again(one, seed=seed) for one in runs(seeds=[0]) for seed in range(seeds)]
+
+
+def grid(rates=60):
+    """Runs in groups of four, each group of another learning rate."""
+    protocol = get_protocol("nystromformer", "listops")
+    found = runs(("softmax", "linear"), ("listops",), [0])
     return [
-        replace(one, name=f"{one.name}-{seed}", record=replace(one.record, seed=seed))
-        for one in runs(seeds=[0])
-        for seed in range(seeds)
+        again(
+            one,
+            modified={"training.learning_rate": rate},
+            protocol=replace(protocol, training=replace(protocol.training, learning_rate=rate)),
+        )
+        for rate in (1e-5 * (1 + i) for i in range(rates))
+        for one in found
     ]
+
+
+def again(one, **changes):
+    """The run with changes: another one."""
+    identity = fingerprint(repr((one.record.identity, changes)))
+    changed = replace(one.record, identity=identity, **changes)
+    return replace(one, name=f"{one.name}-{identity}", record=changed)
+
+
+def page_of(runs):
+    """With the tables that the command makes of them."""
+    records = [one.record for one in runs]
+    beside, reasons = published_tables(accuracy_groups(records), read_published())
+    return page(runs, tables=[*tables_of(records), *beside], reasons=reasons)
 
 
 def sheet(attentions=("softmax", "linear"), lengths=(512, 1024, 2048, 4096)):

@@ -3,15 +3,22 @@ import json
 import pytest
 
 from lra.results.curves import Curve, Point
+from lra.results.published import read_published
 from lra.results.record import write_record
+from lra.results.report.comparison import Comparison
 from lra.results.report.data import POINTS, UNKNOWN, embedded_runs, facts, read_runs, thinned
 from lra.results.report.embed import embedded
 
 from .made_up import failed, run, runs
 
 
+def carried(runs):
+    comparison = Comparison([one.record for one in runs], read_published())
+    return embedded_runs(runs, comparison)
+
+
 def test_protocol_data_and_environment_are_carried_once():
-    found = embedded_runs([*runs(("linear",), ("listops", "text")), failed("softmax", "text")])
+    found = carried([*runs(("linear",), ("listops", "text")), failed("softmax", "text")])
     kept = {name: len(found[name]) for name in ("runs", "protocols", "data", "environments")}
     assert kept == {"runs": 13, "protocols": 2, "data": 3, "environments": 1}
     for one in found["runs"]:
@@ -21,16 +28,17 @@ def test_protocol_data_and_environment_are_carried_once():
 
 def test_a_run_keeps_its_whole_record():
     one = run("linear+gfsa", "listops", 2, modified={"training.steps": 1000})
-    (found,) = embedded_runs([one])["runs"]
+    (found,) = carried([one])["runs"]
     assert found["command"] == one.record.command and found["modified"] == {"training.steps": 1000}
     assert found["test"]["accuracy"] == pytest.approx(one.record.test.accuracy, rel=1e-5)
     assert found["gfsa"]["learned"][0][0]["w0"] == [0.1, -0.2]
     assert found["training"]["parts"][0]["torch"] == "2.13.0"
     assert found["filtered"] and found["learned"] is True
+    assert found["memory"] == one.record.measurement.memory["cpu_allocator_peak"]
 
 
 def test_a_run_without_a_result_keeps_its_reason():
-    (found,) = embedded_runs([failed(kind="time limit", reason="after 8 h")])["runs"]
+    (found,) = carried([failed(kind="time limit", reason="after 8 h")])["runs"]
     assert (found["kind"], found["reason"]) == ("time limit", "after 8 h")
     assert found["curve"] == "it has no curve" and "learned" not in found
 

@@ -1,12 +1,23 @@
 import dataclasses
 
-from lra.protocols import get_protocol, with_source
+import pytest
+
+from lra.protocols import get_protocol
+from lra.results.published import read_published
 from lra.results.record import Data
+from lra.results.report.comparison import Comparison
 from lra.results.report.head import head
+from lra.results.summary import accuracy_groups
+from lra.results.tables import published_tables
 
 from .made_up import failed, run, runs
 
 QUICK = get_protocol("quick", "listops")
+
+
+def head_of(runs, damaged=()):
+    comparison = Comparison([one.record for one in runs], read_published())
+    return head(runs, damaged, comparison)
 
 
 def texts(table):
@@ -14,14 +25,14 @@ def texts(table):
 
 
 def test_what_there_is_is_counted():
-    found = head([*runs(("softmax", "linear"), ("listops",)), failed()], [])
+    found = head_of([*runs(("softmax", "linear"), ("listops",)), failed()])
     counts = [("13", "runs"), ("2", "tasks"), ("4", "attentions, 2 with a filter")]
     assert list(found.facts) == [*counts, ("1", "machine"), ("1", "without a result")]
     assert found.lines[0] == "Tasks: listops, text." and found.lines[1] == "Seeds: 0, 1, 2."
 
 
 def test_runs_of_other_protocols_data_or_settings_stand_in_groups_of_their_own():
-    found = head(
+    found = head_of(
         [
             run("linear"),
             run("softmax"),
@@ -36,15 +47,31 @@ def test_runs_of_other_protocols_data_or_settings_stand_in_groups_of_their_own()
 
 
 def test_which_runs_may_stand_beside_published_tables_is_said():
-    made_up = {"protocol": with_source(get_protocol("nystromformer", "text"), "sample")}
-    assert head([run()], []).lines[2].startswith("All of these runs may be compared")
-    none = head([run(protocol=QUICK), run(task="text", **made_up)], [])
-    assert none.lines[2].startswith("None of these runs may be compared")
-    restored, left = {"task.brackets": "drop"}, {"training.steps": 10}
-    two = head([run(), run(modified=restored), run(modified=left)], [])
-    assert two.lines[2].startswith("2 of these runs may be compared")
+    as_theirs = {"modified": {"task.brackets": "drop"}}
+    assert head_of([run(**as_theirs)]).lines[2].startswith("All of these runs may be compared")
+    assert head_of([run()]).lines[2].startswith("None of these runs may be compared")
+    left = {"modified": {"task.brackets": "drop", "training.steps": 10}}
+    two = head_of([run(**as_theirs), run(**left)])
+    assert two.lines[2].startswith("1 of these runs may be compared")
     said = [row[5] for row in texts(two.comparable)]
-    assert sum("the protocol was left in training.steps=10" in text for text in said) == 1
+    assert sum("training.steps left protocol nystromformer" in text for text in said) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "other settings of the data"),
+        ({"data": Data("generated", "e" * 16, {})}, "ours is generated data, theirs official"),
+        ({"modified": {"task.brackets": "drop"}}, "LRA under the small protocol"),
+        ({"protocol": QUICK}, "not comparable"),
+    ],
+)
+def test_the_head_says_the_same_as_the_table_of_published_figures(changes, said):
+    one = run("softmax", **changes)
+    tables, _ = published_tables(accuracy_groups([one.record]), read_published())
+    ((*_, text),) = texts(head_of([one]).comparable)
+    assert said in text
+    assert text.startswith("not comparable") == (not tables)
 
 
 def test_machines_stand_apart():
@@ -53,13 +80,13 @@ def test_machines_stand_apart():
     other = dataclasses.replace(
         other, record=dataclasses.replace(other.record, environment=threads)
     )
-    assert [row[2] for row in texts(head([one, other], []).machines)] == ["1", "1"]
+    assert [row[2] for row in texts(head_of([one, other], []).machines)] == ["1", "1"]
 
 
 def test_failures_are_listed_with_their_reason_and_lead_to_their_runs():
-    found = head([run(), failed(reason="it was too large", name="lost")], ["a line"])
+    found = head_of([run(), failed(reason="it was too large", name="lost")], ["a line"])
     assert texts(found.failures) == [
         ["softmax", "text", "nystromformer", "0", "out of memory", "it was too large"]
     ]
     assert found.links == ("lost",) and found.damaged == ("a line",)
-    assert head([run()], []).failures is None
+    assert head_of([run()], []).failures is None
