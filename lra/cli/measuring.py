@@ -4,6 +4,7 @@ import argparse
 import datetime
 import itertools
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lra.cli.measure_jobs import command, default_name, jobs_of, unsupported
 from lra.cli.sheets import changes_text, sheet_text
 from lra.failures import Killed, RunFailure
 from lra.measure.bench import bench, machine_of
-from lra.measure.compare import compare, elsewhere, failures, require_same
+from lra.measure.compare import compare, elsewhere, failures, not_measured, require_same
 from lra.measure.job import Job, Machine
 from lra.measure.sheet import (
     FAILS,
@@ -40,7 +41,10 @@ def measure_variants(options: argparse.Namespace) -> int:
     jobs, lengths = jobs_of(options)
     old = None if options.against is None else earlier(options.against, jobs, lengths)
     out = options.out or FOLDER / default_name(jobs, lengths)
+    if options.against is not None and out.resolve() == options.against.resolve():
+        raise UsageError(f"{out} is what to compare with and would be replaced; give another --out")
     replaced = standing(out, jobs, lengths)
+    require_writable(out)
     say("the machine's limits")
     machine = machine_of(jobs[0])
     other = [] if old is None else elsewhere(old.environment, machine.environment)
@@ -55,7 +59,8 @@ def measure_variants(options: argparse.Namespace) -> int:
     worse: list[str] = []
     if old is not None:
         changes, lost = compare(old, sheet)
-        print(f"\n{changes_text(changes, lost, options.against, other)}")
+        absent = not_measured(old, sheet)
+        print(f"\n{changes_text(changes, lost, absent, options.against, other)}")
         if options.fail_above is not None:
             worse = failures(changes, lost, options.fail_above)
     return verdict(sheet, worse, options.fail_above)
@@ -97,6 +102,16 @@ def partial(out: Path) -> Path:
     return out.with_name(f"{out.name}.partial")
 
 
+def require_writable(out: Path) -> None:
+    """Makes its folder; UsageError where no file can be written there."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
+
+
 def earlier(path: Path, jobs: Sequence[Job], lengths: Sequence[int]) -> Sheet:
     """The sheet to compare with; UsageError where there is nothing to compare."""
     sheet = read_sheet(path)
@@ -105,8 +120,8 @@ def earlier(path: Path, jobs: Sequence[Job], lengths: Sequence[int]) -> Sheet:
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     now = {(job.attention, N) for job in jobs for N in lengths}
-    if not now & {(row.attention, row.N) for row in sheet.rows}:
-        raise UsageError(f"{path} has no row of these attentions and lengths")
+    if not now & {(row.attention, row.N) for row in sheet.rows if row.status == OK}:
+        raise UsageError(f"{path} has no figures of these attentions and lengths")
     return sheet
 
 

@@ -7,9 +7,9 @@ from tabulate import tabulate
 
 from attention_zoo.errors import UsageError
 from attention_zoo.spec import attention_of
-from lra.measure.compare import Change, Lost
+from lra.measure.compare import Change, Lost, pass_names
 from lra.measure.growth import Growth, growth
-from lra.measure.limits import share
+from lra.measure.limits import shares
 from lra.measure.memory import headline
 from lra.measure.sheet import OK, Pass, Row, Sheet
 from lra.measure.timing import WIDE, Timing
@@ -35,18 +35,21 @@ def table(rows: Sequence[dict[str, object]]) -> str:
 
 def row_cells(row: Row, sheet: Sheet) -> dict[str, str]:
     about = {"attention": row.attention, "N": f"{row.N:,}"}
-    names = ["forward ms", "forward + backward ms", "peak MB", "GFLOP", "of limits", "parameters"]
+    passes = [f"{name} ms" for name in pass_names(sheet.settings.level).values()]
+    names = [*passes, "peak MB", "GFLOP", "of copy", "of product", "parameters", "kernels"]
     if row.status != OK:
         status = row.status + (f": {row.reason}" if row.reason else "")
         return about | dict.fromkeys(names, MISSING) | {"status": status.replace("|", "\\|")}
-    part, binds = share(row.training, sheet.limits)
+    of_copy, of_product = shares(row.training, sheet.limits)
     figures = [
         milliseconds(row.forward.time),
         milliseconds(row.training.time),
         figure(headline(row.memory) / 1e6),
         operations(row.training),
-        f"{100 * part:.0f} % {binds}",
+        f"{100 * of_copy:.0f} %",
+        f"{100 * of_product:.0f} %",
         f"{row.parameters:,}",
+        ", ".join(row.kernels) or MISSING,
     ]
     return about | dict(zip(names, figures, strict=True)) | {"status": row.status}
 
@@ -102,20 +105,23 @@ def footer(sheet: Sheet) -> list[str]:
     backward = (
         "forward + backward + optimiser" if settings.level == "step" else "forward + backward"
     )
+    cuda = f"CUDA {where.cuda}, " if settings.accelerator == "cuda" else ""
     return [
         f"Level {settings.level}: {shape}, {settings.dtype}{compiled}, nothing padded. Medians "
-        f"(p20–p80) of {repetitions(sheet)} repetitions in turns; a spread (p80 − p20)/median "
-        f"above {100 * WIDE:.0f} % is flagged. Peak MB, GFLOP and share are of {backward}; peak: "
-        f"{method(sheet)}.",
+        f"(p20–p80) of {repetitions(sheet)} repetitions, of x and x+filter in turns, of other "
+        f"attentions after them; a spread (p80 − p20)/median above {100 * WIDE:.0f} % is flagged. "
+        f"Peak MB, GFLOP and shares are of {backward}; peak: {method(sheet)}. Kernels: those of "
+        "attention in the forward pass, or the products that it is made of.",
         "GFLOP: of products, counted; = where the attention's formula gives the same, to the last "
-        "operation. Of limits: the time that the machine's limits alone would take (bytes that "
-        "operators read and write, at the rate of a copy; GFLOP at that of a large product), as a "
-        "share of the time it took, and which binds; more than 100 % comes out of caches"
+        "operation. Of copy, of product: the time that the bytes which operators read and write "
+        "would take at the rate of a copy, and the GFLOP at that of a large product, as a share of "
+        "the time it took; of copy more than 100 % comes out of caches"
         + (
             ", or of fusion: bytes and GFLOP are counted without torch.compile." * settings.compile
             or "."
         ),
-        f"Machine: {where.machine}, Python {where.python}; copy "
+        f"Machine: {where.machine}, {cuda}Python {where.python}, float32 products "
+        f"{where.matmul}; copy "
         f"{limits.bytes_per_second / 1e9:.1f} GB/s, product {limits.flops_per_second / 1e9:,.0f} "
         f"GFLOP/s; commit {where.short_commit}; {sheet.finished[:10]}.",
     ]
@@ -133,9 +139,13 @@ def method(sheet: Sheet) -> str:
 
 
 def changes_text(
-    changes: Sequence[Change], lost: Sequence[Lost], against: Path, other: Sequence[str]
+    changes: Sequence[Change],
+    lost: Sequence[Lost],
+    absent: Sequence[str],
+    against: Path,
+    other: Sequence[str],
 ) -> str:
-    """new / old of each figure with both spreads, then what differs of the machines."""
+    """new / old of each figure with both spreads, then what lacks them, then what differs."""
     cells = [
         {
             "attention": change.attention,
@@ -153,6 +163,8 @@ def changes_text(
     ]
     lines = [table(cells)] if cells else []
     lines += [f"{row.attention} N={row.N:,} had figures and has none: {row.status}" for row in lost]
+    if absent:
+        lines.append(f"Not measured now: {', '.join(absent)}.")
     lines.append(
         f"Against {against}. A regression: the new p20 is above the old p80; an improvement: the "
         "new p80 is below the old p20."

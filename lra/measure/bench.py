@@ -36,17 +36,18 @@ class Variant:
     turn: dict[int, float] = field(default_factory=dict)
 
     def check(self) -> None:
+        """In a process that does nothing else: its memory and its hooks are not the figures'."""
         try:
             reply = self._started().ask(Request("check"), self.time_limit)
         except Ended as end:
-            self.close()
             status, reason = end.status, end.reason
             if status == TIME_LIMIT:
                 reason = f"its contract was not through after {self.time_limit:g} s"
         else:
             status, reason = reply.status, reply.reason
-        if status != OK:
+        finally:
             self.close()
+        if status != OK:
             for N in self.lengths:
                 self._end(N, status, reason)
 
@@ -128,7 +129,7 @@ class Variant:
         self._end(N, end.status, reason)
         for longer in self.lengths:
             if longer > N and longer not in self.tried:
-                why = NOT_TRIED.get(end.status, "ended its process")
+                why = NOT_TRIED.get(end.status, "lost its process")
                 self._end(longer, end.status, f"not tried: N={N:,} {why}")
 
     def _end(self, N: int, status: str, reason: str | None) -> None:
@@ -156,9 +157,11 @@ def bench(
 ) -> Iterator[list[Row]]:
     """The rows of each base attention with its filtered forms, whose processes live together.
 
-    In each process the contract first; then every length is run, from the shortest on; then memory
-    and operations are counted; then all take turns at being timed, round after round, so that a
-    drift of the machine hits all alike. Never do two of them compute at a time.
+    The contract first, in a process of its own; then in another every length is run, from the
+    shortest on; then memory and operations are counted; then those of one base attention take turns
+    at being timed, round after round, so that a drift of the machine hits x and x+filter alike.
+    Another base attention is measured after it, in whatever state the machine is then. Never do two
+    processes compute at a time.
 
     time_limit: seconds that a variant may spend on a length, and on its contract.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from attention_zoo.costs import count_bytes, count_flops, cpu_allocator_peak
+from attention_zoo.costs import count_bytes, count_flops
 from attention_zoo.errors import one_line
 from attention_zoo.registry import load_plugin
 from lra.failures import OutOfMemory, memory_errors
@@ -17,11 +17,11 @@ from lra.measure.formula import subject_flops
 from lra.measure.gate import failure
 from lra.measure.job import Count, Job, Machine, Reply, Request, Times, Work
 from lra.measure.limits import machine_limits
-from lra.measure.memory import cuda_peaks, process_rss_peak
+from lra.measure.memory import process_rss_peak
 from lra.measure.sheet import FAILS
 from lra.measure.subject import subject
 from lra.measure.timing import time_turn
-from lra.measure.variant import Steps, count_parameters
+from lra.measure.variant import Steps, count_parameters, peaks
 from lra.system.allocator import keep_freed_memory, return_freed_memory
 from lra.system.children import obey_parent
 from lra.system.environment import environment
@@ -47,13 +47,7 @@ class Answers:
 
     def count(self, N: int) -> Reply:
         steps = self._subject(N)
-        if self.job.device.type == "cuda":
-            memory = cuda_peaks(steps.training)
-        else:
-            memory = {
-                "cpu_allocator_peak": cpu_allocator_peak(steps.training),
-                "process_rss_peak": self.warmed[N],
-            }
+        memory = peaks(steps, self.job.device, self.warmed[N])
         parameters = count_parameters(steps.model)
         if self.job.settings.compile:  # compiled code's products are not seen
             del steps

@@ -6,12 +6,18 @@ from typing import Literal
 
 from attention_zoo import UsageError
 from lra.measure.memory import headline
-from lra.measure.sheet import OK, Row, Settings, Sheet
+from lra.measure.sheet import OK, Level, Row, Settings, Sheet
 from lra.measure.timing import Timing
 from lra.system.environment import Environment
 
 Verdict = Literal["regression", "improvement", "within spread"]
-PASSES = {"forward": "forward", "training": "forward + backward"}
+PACKAGES = ("torch", "xformers", "triton")  # whose kernels are timed
+
+
+def pass_names(level: Level) -> dict[str, str]:
+    """What the two passes of a row are called."""
+    training = "training step" if level == "step" else "forward + backward"
+    return {"forward": "forward", "training": training}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ def elsewhere(old: Environment, new: Environment) -> list[str]:
         {
             "device": where.device,
             "threads": where.threads,
-            "torch": where.versions.get("torch"),
+            **{package: where.versions.get(package) for package in PACKAGES},
+            "CUDA": where.cuda,
             "float32 products": where.matmul,
         }
         for where in (old, new)
@@ -79,15 +86,26 @@ def compare(old: Sheet, new: Sheet) -> tuple[list[Change], list[Lost]]:
     for row in new.rows:
         before = earlier.get((row.attention, row.N))
         if before is not None and row.status == OK:
-            changes += _changes(before, row)
+            changes += _changes(before, row, new.settings.level)
         elif before is not None:
             lost.append(Lost(row.attention, row.N, row.status))
     return changes, lost
 
 
-def _changes(old: Row, new: Row) -> list[Change]:
+def not_measured(old: Sheet, new: Sheet) -> list[str]:
+    """Rows with figures that the new one is not about, each named."""
+    now = {(row.attention, row.N) for row in new.rows}
+    return [
+        f"{row.attention} N={row.N:,}"
+        for row in old.rows
+        if row.status == OK and (row.attention, row.N) not in now
+    ]
+
+
+def _changes(old: Row, new: Row, level: Level) -> list[Change]:
     figures = {
-        what: (getattr(old, name).time, getattr(new, name).time) for name, what in PASSES.items()
+        what: (getattr(old, name).time, getattr(new, name).time)
+        for name, what in pass_names(level).items()
     }
     figures["memory"] = tuple(_exact(headline(row.memory)) for row in (old, new))
     return [

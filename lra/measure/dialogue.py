@@ -3,12 +3,13 @@
 import json
 import os
 import select
+import subprocess
 import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-from lra.failures import Killed
+from lra.failures import Killed, RunFailure
 from lra.measure.job import Job, Reply, Request
 from lra.measure.sheet import TIME_LIMIT
 from lra.system import children
@@ -16,6 +17,7 @@ from lra.system.files import write_json
 from lra.typed import load
 
 START = 300.0  # seconds that a process may take until it is ready
+GONE = 10.0  # and until it is gone, once it has closed its pipe
 
 
 class Ended(Exception):
@@ -49,7 +51,13 @@ class Worker:
         os.close(answers)
 
     def ready(self) -> None:
-        self._reply(START)
+        try:
+            self._reply(START)
+        except Ended as end:
+            if end.status != TIME_LIMIT:
+                raise
+            late = f"its process was not ready after {START:g} s"
+            raise Ended(RunFailure.kind, late) from None
 
     def ask(self, request: Request, seconds: float) -> Reply:
         """Raises Ended where there is no reply within `seconds`; the process is then of no more
@@ -74,12 +82,18 @@ class Worker:
         return load(Reply, json.loads(line))
 
     def _death(self) -> Ended:
-        status = self._process.wait()
-        how = children.death(status)
-        if status < 0:
-            return Ended(Killed.kind, how)
+        try:
+            status = self._process.wait(GONE)
+        except subprocess.TimeoutExpired:
+            children.kill_all(self._process)
+            what = "its process gave up answering, and did not end"
+        else:
+            how = children.death(status)
+            if status < 0:
+                return Ended(Killed.kind, how)
+            what = f"its process ended with {how}"
         said = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        return Ended("error", f"its process ended with {how}" + (f": {said[-1]}" if said else ""))
+        return Ended(RunFailure.kind, what + (f": {said[-1]}" if said else ""))
 
     def close(self) -> None:
         children.kill_all(self._process)

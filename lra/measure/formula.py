@@ -13,7 +13,8 @@ def subject_flops(job: Job, module: nn.Module, N: int, *, training: bool) -> int
     filter on it, states no formula."""
     settings = job.settings
     if settings.level != "step":
-        return formula_flops(module, settings.batch, N, training=training)
+        given = {"dtype": job.dtype, "device": job.device}
+        return formula_flops(module, settings.batch, N, training=training, **given)
     B, part = settings.batch, settings.micro_batch or settings.batch
     parts = [min(part, B - start) for start in range(0, B, part)]
     found = [encoder_flops(job, module, size, N, training=training) for size in parts]
@@ -35,6 +36,7 @@ def encoder_flops(job: Job, model: Encoder, B: int, N: int, *, training: bool) -
             training=training,
             lengths=[tokens] * rows,  # steps have a mask, of which all is real
             dtype=job.dtype,
+            device=job.device,
         )
         if attention is None:
             return None

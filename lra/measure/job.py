@@ -12,8 +12,8 @@ requests do, or its parent. What it or a plugin prints goes to a log.
     machine    the environment and its limits
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -23,7 +23,6 @@ from lra.protocols import Protocol
 from lra.run_config import DTYPES
 from lra.system.environment import Environment
 
-LEVELS = ("operator", "layer", "step")
 FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -51,9 +50,6 @@ class Job:
     def dtype(self) -> torch.dtype:
         """Of what attention computes in."""
         return (FLOATS | DTYPES)[self.settings.dtype]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,11 @@ def machine_limits(device: torch.device, dtype: torch.dtype) -> Limits:
     return Limits(2 * size / copy.p20_ms * 1e3, 2 * side**3 / product.p20_ms * 1e3)
 
 
-def share(passed: Pass, limits: Limits) -> tuple[float, str]:
-    """The time that the binding limit alone would take as a share of what it took, and which limit
-    it is. More than 1 where what is read and written stays in caches."""
-    needed = {
-        "bytes": passed.bytes / limits.bytes_per_second,
-        "flops": passed.flops / limits.flops_per_second,
-    }
-    binds = max(needed, key=needed.__getitem__)
-    return 1e3 * needed[binds] / passed.time.median_ms, binds
+def shares(passed: Pass, limits: Limits) -> tuple[float, float]:
+    """The time that its bytes alone would take at the rate of a copy, and its operations at that of
+    a product, as shares of what it took. Of bytes more than 1 where they stay in caches."""
+    seconds = passed.time.median_ms / 1e3
+    return (
+        passed.bytes / limits.bytes_per_second / seconds,
+        passed.flops / limits.flops_per_second / seconds,
+    )

@@ -26,6 +26,12 @@ def headline(memory: dict[str, int]) -> int:
     return memory[method]
 
 
+def has_headline(memory: dict[str, int]) -> bool:
+    return len(found := set(memory) & set(HEADLINE_MEMORY.values())) == 1 and all(
+        memory[method] > 0 for method in found
+    )
+
+
 def process_rss_peak() -> int:
     """The most physical memory this process has held, Python and torch included."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line
+from lra.measure.memory import has_headline
 from lra.measure.timing import Timing
 from lra.system.environment import Environment
 from lra.system.files import write_json
@@ -14,6 +15,9 @@ from lra.typed import load
 
 SCHEMA = 1
 OK, FAILS, UNSUPPORTED, TIME_LIMIT = "ok", "fails its contract", "unsupported", "time limit"
+FIGURES = ("forward", "training", "memory", "kernels", "parameters")
+OF_A_STEP = ("task", "protocol", "modified")
+Level = Literal["operator", "layer", "step"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,9 @@ class Pass:
 @dataclass(frozen=True)
 class Row:
     """status: `ok`, or how it ended: `out of memory`, `time limit`, `killed`, `fails its contract`,
-    `unsupported` or `error`, with a reason; then there are no figures. training: forward and
-    backward. memory: bytes of the training pass by method, as a run's record has them.
-    parameters: learned ones of the operator, layer or model."""
+    `unsupported` or `error`, with a reason; then there are no figures, else all of them.
+    training: forward and backward. memory: bytes of the training pass by method, as a run's record
+    has them. parameters: learned ones of the operator, layer or model."""
 
     attention: str
     N: int
@@ -47,13 +51,24 @@ class Row:
     kernels: list[str] | None = None
     parameters: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.status != OK:
+            return
+        lacking = [name for name in FIGURES if getattr(self, name) is None]
+        if "memory" not in lacking and not has_headline(self.memory):
+            lacking.append("memory")
+        if lacking:
+            raise UsageError(
+                f"the row {self.attention} N={self.N} is {OK} and has no {', '.join(lacking)}"
+            )
+
 
 @dataclass(frozen=True)
 class Settings:
     """What the rows share. dtype: of all that is computed; at level step the precision, as a run's
     record names it. task, protocol, modified, micro_batch: at level step alone."""
 
-    level: Literal["operator", "layer", "step"]
+    level: Level
     batch: int
     heads: int
     head_dim: int
@@ -65,6 +80,11 @@ class Settings:
     modified: dict[str, Any] | None = None
     micro_batch: int | None = None
 
+    def __post_init__(self) -> None:
+        lacking = [name for name in OF_A_STEP if getattr(self, name) is None]
+        if self.level == "step" and lacking:
+            raise UsageError(f"settings of level step without {', '.join(lacking)}")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -73,6 +93,10 @@ class Limits:
 
     bytes_per_second: float
     flops_per_second: float
+
+    def __post_init__(self) -> None:
+        if not (self.bytes_per_second > 0 and self.flops_per_second > 0):
+            raise UsageError("the machine's limits are not above 0")
 
 
 @dataclass(frozen=True)

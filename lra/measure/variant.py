@@ -121,14 +121,8 @@ def measure(
     training_time = time_step(steps.training, device, TRAINING_BUDGET)
     forward_time = time_step(steps.forward, device, FORWARD_BUDGET)
     rss = process_rss_peak()  # before the profiler adds its own
-    forward_flops, kernels = count_flops(steps.forward)  # and leaves no gradients behind
-    if device.type == "cuda":
-        memory = cuda_peaks(steps.training)
-    else:
-        memory = {
-            "cpu_allocator_peak": cpu_allocator_peak(steps.training),
-            "process_rss_peak": rss,
-        }
+    forward_flops, kernels = count_flops(steps.forward)
+    memory = peaks(steps, device, rss)
     training_flops, _ = count_flops(steps.training)
     parameters = count_parameters(steps.model)
     plain = softmax_parameters(protocol, task)
@@ -147,6 +141,19 @@ def measure(
         forward_flops=forward_flops,
         kernels=kernels,
     )
+
+
+def peaks(steps: Steps, device: torch.device, rss: int) -> dict[str, int]:
+    """Bytes of one training step among others, by every method of its device: the optimiser has
+    its state, and no gradients are left. rss: what `process_rss_peak` gave before any profiler."""
+    steps.training()
+    steps.forward()  # which frees the gradients
+    if device.type == "cuda":
+        return cuda_peaks(steps.training)
+    return {
+        "cpu_allocator_peak": cpu_allocator_peak(steps.training),
+        "process_rss_peak": rss,
+    }
 
 
 def softmax_parameters(protocol: Protocol, task: str) -> int:

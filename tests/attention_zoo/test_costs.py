@@ -9,6 +9,8 @@ from torch import nn
 import gfsa  # noqa: F401 (registers its filter)
 from attention_zoo import build_attention, build_layer, names
 from attention_zoo.costs import count_bytes, count_flops
+from attention_zoo.operators import DenseOperator, FactoredOperator, LandmarkOperator
+from attention_zoo.operators.blocks import BlockOperator, neighbours
 from attention_zoo.registry import ATTENTIONS
 from attention_zoo.testing.declarations import EXPONENTS
 
@@ -109,6 +111,60 @@ def test_bytes_grow_as_the_memory_that_an_attention_declares(name, suffix):
     a, b, c = (count_bytes(training_pass(name + suffix, n, n)[1]) for n in lengths)
     exponent = math.log2((c - b) / (b - a)) - EXPONENTS[growth]
     assert exponent <= 0.1 and (exponent >= -0.15 or "growth" in cls.exceptions)
+
+
+SHAPE, R, b, m = (2, 3), 8, 16, 3  # B and H, features or landmarks, a block, blocks looked at
+
+
+def factored(N):
+    return FactoredOperator(torch.randn(*SHAPE, N, R), torch.randn(*SHAPE, R, N))
+
+
+def landmark(N):
+    left, core = torch.randn(*SHAPE, N, R), torch.randn(*SHAPE, R, R)
+    return LandmarkOperator(left, core, torch.randn(*SHAPE, R, N))
+
+
+def dense(N):
+    return DenseOperator(torch.randn(*SHAPE, N, N))
+
+
+def fused(N):
+    q, k = torch.randn(2, *SHAPE, N, D).unbind()
+    return build_attention("sdpa", heads=SHAPE[1], head_dim=D, max_len=N)(q, k)
+
+
+def blocks(N):
+    n = N // b
+    index, _ = neighbours(n, 1, m - 2, torch.device("cpu"))
+    return BlockOperator(torch.randn(*SHAPE, N, D), torch.randn(*SHAPE, n, b, m * b), index)
+
+
+@pytest.mark.parametrize("N", [64, 160])
+@pytest.mark.parametrize(
+    ("made", "numbers", "indices"),
+    [
+        # right, v → state; left, state → Āv
+        (factored, lambda N: (R * N + N * D + R * D) + (N * R + R * D + N * D), 0),
+        # columns, v → state; core, state → state; left, state → Āv
+        (
+            landmark,
+            lambda N: (R * N + N * D + R * D) + (R * R + 2 * R * D) + (N * R + R * D + N * D),
+            0,
+        ),
+        (dense, lambda N: N * N + 2 * N * D, 0),
+        # q, k, v → Āv and each row's normaliser
+        (fused, lambda N: 4 * N * D + N, 0),
+        # v copied where padding would be; v → m blocks a block; weights, those → Āv
+        (blocks, lambda N: 2 * N * D + (N * D + m * N * D) + (m * b * N + m * N * D + N * D), m),
+    ],
+)
+def test_bytes_of_one_application_are_those_of_the_tensors_it_reads_and_writes(
+    made, numbers, indices, N
+):
+    operator, v = made(N), torch.randn(*SHAPE, N, D)
+    heads, index = math.prod(SHAPE), 8 * indices * N // b
+    assert count_bytes(lambda: operator @ v) == FLOAT * heads * numbers(N) + index
 
 
 @pytest.mark.parametrize("name", ON_CPU)

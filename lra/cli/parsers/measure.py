@@ -2,14 +2,17 @@
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from lra.cli.parsers.shared import PROGRAM, Parser, add_plugins, positive, seconds, size
+from lra.measure.job import FLOATS
+from lra.measure.sheet import Level
 from lra.run_config import DTYPES
 
 LENGTHS = [512, 1024, 2048, 4096, 8192, 16384]
 HEADS, HEAD_DIM, BATCH, DTYPE = 2, 32, 1, "float32"
 PROTOCOL, PRECISION = "nystromformer", "32-true"
-TIME_LIMIT = 600.0
+WITHIN = 600.0  # seconds
 
 
 def measure_parser() -> Parser:
@@ -33,13 +36,13 @@ def measure_parser() -> Parser:
     )
     parser.add_argument(
         "--level",
-        choices=("operator", "layer", "step"),
+        choices=get_args(Level),
         help="default: step with --task, else layer",
     )
     parser.add_argument(
         "--seq-len",
         nargs="+",
-        type=positive,
+        type=length,
         metavar="N",
         help=f"default: {' '.join(map(str, LENGTHS))}; at level step the task's length",
     )
@@ -58,7 +61,7 @@ def measure_parser() -> Parser:
     parser.add_argument(
         "--time-limit",
         type=seconds,
-        default=TIME_LIMIT,
+        default=WITHIN,
         metavar="TIME",
         help="for a variant and length, all repetitions, and for its contract (90s, 30min); longer "
         "ones are not tried after it; default: 10min",
@@ -92,9 +95,7 @@ def add_shape(parser: Parser) -> None:
     group = parser.add_argument_group("at level operator and layer")
     group.add_argument("--heads", type=positive, metavar="H", help=f"default: {HEADS}")
     group.add_argument("--head-dim", type=positive, metavar="D", help=f"default: {HEAD_DIM}")
-    group.add_argument(
-        "--dtype", choices=("float32", "bfloat16", "float16"), help=f"default: {DTYPE}"
-    )
+    group.add_argument("--dtype", choices=tuple(FLOATS), help=f"default: {DTYPE}")
 
 
 def add_step(parser: Parser) -> None:
@@ -110,6 +111,12 @@ def add_step(parser: Parser) -> None:
     group.add_argument(
         "--data-dir", type=Path, metavar="DIR", help="where official files are; default: data"
     )
+
+
+def length(text: str) -> int:
+    if (N := positive(text)) < 2:  # of one token some products are done by element
+        raise argparse.ArgumentTypeError("a length of 1 has no formula: measure from 2 on")
+    return N
 
 
 def ratio(text: str) -> float:

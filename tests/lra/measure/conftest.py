@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from attention_zoo.registry import ATTENTIONS, load_plugin
-from lra.measure import bench
+from lra.measure import bench, timing
 from lra.measure.bench_worker import Answers, answered
 from lra.measure.job import Job, Machine
 from lra.measure.sheet import Limits, Settings
@@ -55,4 +55,6 @@ def troubled(monkeypatch):
 def inside(monkeypatch, troubled):
     monkeypatch.setattr(bench, "Worker", Inside)
     monkeypatch.setattr(Inside, "started", 0)
+    for name, few in (("TURN_MOST", 3), ("WARM", 0.0)):
+        monkeypatch.setattr(timing, name, few)
     return Inside

@@ -1,13 +1,20 @@
 """Rows of whatever happens to a variant, without the kit's checks, which test_command has."""
 
+import json
 from dataclasses import asdict, replace
 
 import pytest
 
 from lra.measure import bench as benching
+from lra.measure import dialogue
 from lra.measure.bench import bench
+from lra.measure.job import Reply
 from lra.measure.sheet import OK
+from lra.measure.variant import measure
+from lra.protocols import get_protocol, override
+from lra.system import children
 
+from ..tiny import SETTINGS as TINY
 from .conftest import SETTINGS, job
 
 
@@ -18,44 +25,82 @@ def rows_of(jobs, lengths=(64, 32), time_limit=60.0, rounds=1):
     return [row for group in groups for row in group]
 
 
-def test_a_process_that_is_killed_or_hangs_ends_one_row_and_what_is_longer(troubled):
+SCRIPTS = {
+    "hangs": "say(READY); sys.stdin.read()",
+    "hangs later": "say(READY); 'check' in requests.readline() and say(READY); sys.stdin.read()",
+    "exits": "say(READY); sys.exit('the device is on fire')",
+    "has a thread": "import threading, time\nsay(READY)\n"
+    "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+    "replies.close(); os.close(int(sys.argv[2])); print('the device is on fire', flush=True)",
+    "is slow": "sys.stdin.read()",
+}
+
+
+@pytest.fixture
+def process(monkeypatch, tmp_path):
+    """Processes that only talk as a worker does, as far as they come."""
+    start = children.start
+
+    def scripted(how):
+        code = (
+            "import json, os, sys\nrequests = open(int(sys.argv[2]), closefd=False)\n"
+            "replies = open(int(sys.argv[3]), 'w')\n"
+            f"READY = {json.dumps(json.dumps(asdict(Reply())))}\n"
+            "def say(line): print(line, file=replies, flush=True)\n"
+        )
+        (tmp_path / "scripted.py").write_text(code + SCRIPTS[how])
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(
+            children, "start", lambda module, *words, **popen: start("scripted", *words, **popen)
+        )
+
+    return scripted
+
+
+def test_a_process_that_is_killed_ends_one_row_and_what_is_longer(troubled):
     """In processes of their own: the shorter length is measured in another one."""
-    killed, hangs = (job(f"troubled:how={how}") for how in ("kill", "sleep"))
-    found = rows_of([killed], (32, 64, 128))
+    found = rows_of([job("troubled:how=kill")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "killed", "killed"]
     assert "SIGKILL" in found[1].reason
-    assert found[2].reason == "not tried: N=64 ended its process"
+    assert found[2].reason == "not tried: N=256 lost its process"
     assert found[0].training.formula == found[0].training.flops
-    found = rows_of([hangs], (64, 128), time_limit=1.0)
-    assert [row.status for row in found] == ["time limit"] * 2
-    assert found[0].reason == "more than 1 s"
-    assert found[1].reason == "not tried: N=64 took too long"
 
 
-def test_a_process_that_exits_gives_its_last_words(troubled):
-    (found,) = rows_of([job("troubled:how=exit")], (64,))
-    assert (found.status, found.forward) == ("error", None)
-    assert found.reason == "its process ended with exit status 1: the device is on fire"
-
-
-def test_a_hanging_contract_has_its_time_limit(troubled):
-    found = rows_of([job("troubled:at=1,how=sleep")], time_limit=0.5)
-    assert [row.status for row in found] == ["time limit"] * 2
-    assert found[0].reason == "its contract was not through after 0.5 s"
+@pytest.mark.parametrize(
+    ("how", "status", "first", "second"),
+    [
+        ("hangs", "time limit", *2 * ["its contract was not through after 1 s"]),
+        ("hangs later", "time limit", "more than 1 s", "not tried: N=64 took too long"),
+        ("exits", "error", *2 * ["its process ended with exit status 1: the device is on fire"]),
+        (
+            "has a thread",
+            "error",
+            *2 * ["its process gave up answering, and did not end: the device is on fire"],
+        ),
+        ("is slow", "error", *2 * ["its process was not ready after 1 s"]),
+    ],
+)
+def test_whatever_a_process_does_is_a_row(process, monkeypatch, how, status, first, second):
+    monkeypatch.setattr(dialogue, "GONE", 0.5)
+    monkeypatch.setattr(dialogue, "START", 1.0 if how == "is slow" else 60.0)
+    process(how)
+    found = rows_of([job("linear")], (64, 128), time_limit=1.0)
+    assert [(row.status, row.reason) for row in found] == [(status, first), (status, second)]
+    assert found[0].forward is None
 
 
 def test_where_memory_runs_out_shorter_lengths_have_a_fresh_process(inside):
-    found = rows_of([job("troubled:how=memory")], (32, 64, 128))
+    found = rows_of([job("troubled:how=memory")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "out of memory", "out of memory"]
-    assert found[2].reason == "not tried: N=64 ran out of memory"
-    assert inside.started == 2
+    assert found[2].reason == "not tried: N=256 ran out of memory"
+    assert inside.started == 3  # one for the contract
 
 
 def test_an_error_at_one_length_is_no_more_than_that(inside):
-    found = rows_of([job("troubled:how=raise")], (32, 64, 128))
+    found = rows_of([job("troubled:how=raise")], (32, 256, 512))
     assert [row.status for row in found] == [OK, "error", "error"]
     assert found[2].reason == "RuntimeError: no such block"
-    assert inside.started == 1
+    assert inside.started == 2
 
 
 def test_a_formula_that_counts_otherwise_leaves_no_figures(inside):
@@ -111,3 +156,20 @@ def test_memory_is_that_of_a_runs_record_and_grows_with_the_level(inside, level)
     assert long.memory["process_rss_peak"] >= short.memory["process_rss_peak"]
     assert long.parameters == (0 if level == "operator" else 4 * 16 * 17)
     assert "aten.bmm" in long.kernels and asdict(long)["reason"] is None
+
+
+def test_memory_of_a_step_is_exactly_that_of_a_runs_record(inside):
+    protocol, modified = override(get_protocol("quick", "listops"), TINY)
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": modified}
+    settings = replace(SETTINGS, batch=8, dtype="32-true", **step)
+    given = replace(job("linear+gfsa", settings), protocol=protocol)
+    (found,) = rows_of([given], [protocol.task.max_len])
+    how = {"device": given.device, "precision": "32-true"}
+    record = measure(given.spec, "listops", protocol, **how).memory
+    assert found.memory["cpu_allocator_peak"] == record["cpu_allocator_peak"] > 0
+
+
+@pytest.mark.parametrize("spec", ["identity", "mean"])
+def test_memory_is_above_nothing_even_of_an_operator_that_is_nothing(inside, spec):
+    (found,) = rows_of([job(spec)], (16,))
+    assert found.memory["cpu_allocator_peak"] > 0

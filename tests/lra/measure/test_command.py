@@ -1,16 +1,19 @@
 """`measure` as it is typed."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from lra.cli import main, measuring
 from lra.cli.sheets import milliseconds
+from lra.measure import bench_worker
 from lra.measure.job import Machine
 from lra.measure.sheet import read_sheet
 from lra.measure.timing import Timing
@@ -20,36 +23,42 @@ from ..tiny import SETTINGS as TINY
 from .conftest import MACHINE, PLUGIN
 
 STEP = ["--task", "listops", "--protocol", "quick", "--set", *TINY]
+LENGTHS, STATUSES = (16, 32, 16384), ("ok", "ok", "out of memory")
 SMALL = ["--level", "operator", "--head-dim", "8", "--seq-len", "32", "16"]
 
 
 @pytest.fixture
 def here(inside, monkeypatch, tmp_path):
-    """The command in this process, with a machine of its own, in an empty folder."""
+    """The command in this process, with a machine of its own and a contract that only
+    `how=wrong` breaks, in an empty folder."""
     machine = {"now": MACHINE}
     monkeypatch.setattr(measuring, "machine_of", lambda job: machine["now"])
+    monkeypatch.setattr(
+        bench_worker, "failure", lambda job: "it is wrong" if "wrong" in job.attention else None
+    )
     monkeypatch.chdir(tmp_path)
     return machine
 
 
 def test_the_whole_command_in_processes_of_its_own(tmp_path):
-    """With the kit's checks and the machine's limits."""
+    """With the kit's checks, the machine's limits, and less memory than one length needs."""
     out = tmp_path / "sheet.json"
-    command = [sys.executable, ROOT / "run_lra.py", "measure", *SMALL]
-    command += ["--attn", "linear+gfsa", "xformers", "--out", out]
-    command += ["--memory-limit", "500M"]  # less than the machine's limits need
+    command = [sys.executable, ROOT / "run_lra.py", "measure", *SMALL, "16384"]
+    command += ["--attn", "softmax+gfsa", "xformers", "--out", out]
+    command += ["--memory-limit", "500M"]  # the machine's limits need more, too
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     sheet = read_sheet(out)
     assert [(row.attention, row.N, row.status) for row in sheet.rows] == [
-        *(("linear+gfsa", 16, "ok"), ("linear+gfsa", 32, "ok")),
-        *(("xformers", 16, "unsupported"), ("xformers", 32, "unsupported")),
+        *(("softmax+gfsa", N, status) for N, status in zip(LENGTHS, STATUSES, strict=True)),
+        *(("xformers", N, "unsupported") for N in LENGTHS),
     ]
+    assert "allocate" in sheet.rows[2].reason
     for row in sheet.rows[:2]:
         for passed in (row.forward, row.training):
             assert passed.formula == passed.flops > 0 and passed.bytes > 0 and passed.time.n >= 5
     assert sheet.limits.bytes_per_second > 1e8 and sheet.limits.flops_per_second > 1e8
-    assert "| linear+gfsa" in done.stdout and "unsupported: it runs on cuda" in done.stdout
+    assert "| softmax+gfsa" in done.stdout and "unsupported: it runs on cuda" in done.stdout
     assert sheet.environment.device in done.stdout and "16–32" in done.stdout
 
 
@@ -57,6 +66,8 @@ def test_a_step_of_a_tasks_model(here, capsys):
     assert main(["measure", *STEP, "--attn", "sdpa", "linear+gfsa:layers=2"]) == 0
     out, err = capsys.readouterr()
     assert "| sdpa" in out and "forward + backward + optimiser" in out
+    assert "training step ms" in out and "forward + backward ms" not in out
+    assert "flash_attention_for_cpu" in out and "float32 products highest" in out
     assert "listops, protocol quick modified (task.train=200" in out
     (path,) = sorted(here_sheets())
     assert path.name.startswith("step-listops-quick-b8-cpu-32-true-")
@@ -94,6 +105,8 @@ def here_sheets():
         ("--attn linear --fail-above 0.9", "no ratio of 1 or more"),
         ("--attn linear --against nothing.json", "nothing.json: No such file"),
         ("--attn linear --seq-len 0", "no whole number of 1 or more"),
+        ("--attn linear --seq-len 1", "measure from 2 on"),
+        ("--attn linear --out /proc/none/sheet.json", "--out /proc/none/sheet.json cannot be"),
         ("--attn linear+gfsa:layers=2", "not in layer 1, which is measured: use --level step"),
         ("--attn linear+gfsa:K=0", "K ≥ 1"),
         ("--attn linear --dtype float64", "invalid choice"),
@@ -156,7 +169,24 @@ def test_against_an_earlier_measurement(here, capsys, tmp_path):
     assert main([*words, "--batch", "3", "--against", "old.json"]) == 2
     assert "old.json: measured with other settings: batch 1, now 3" in capsys.readouterr().err
     assert main(["measure", *SMALL, "--attn", "relu", "--against", "old.json"]) == 2
-    assert "no row of these attentions and lengths" in capsys.readouterr().err
+    assert "no figures of these attentions and lengths" in capsys.readouterr().err
+
+
+def test_a_measurement_is_not_held_to_nothing_nor_written_over_what_it_is_held_to(here, capsys):
+    words = ["measure", *SMALL, "--attn", "linear"]
+    assert main([*words, "--out", "old.json"]) == 0
+    kept = Path("old.json").read_bytes()
+    assert main([*words, "--out", "./old.json", "--against", "old.json"]) == 2
+    assert "would be replaced; give another --out" in capsys.readouterr().err
+    assert Path("old.json").read_bytes() == kept
+    assert main([*words[:-4], "16", *words[-2:], "--against", "old.json"]) == 0
+    assert "Not measured now: linear N=32." in capsys.readouterr().out
+    content = json.loads(kept)
+    for row in content["rows"]:
+        row |= dict.fromkeys(row.keys() - {"attention", "N"}) | {"status": "out of memory"}
+    Path("old.json").write_text(json.dumps(content))
+    assert main([*words, "--against", "old.json", "--fail-above", "1.1"]) == 2
+    assert "old.json has no figures of these" in capsys.readouterr().err
 
 
 def test_against_another_machine(here, capsys):
@@ -179,19 +209,29 @@ def test_a_wide_spread_is_flagged():
     assert milliseconds(Timing(10.0, 9.0, 12.0, 50)) == "10 (9–12) spread 30 %!"
 
 
-def commands():
-    """Of all processes, each with its id."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True)
-    return listed.stdout.splitlines()
+# The command with a machine that is known, and without the kit's checks.
+QUICKER = """
+import sys
+from lra.cli import main, measure_jobs, measuring
+from tests.lra.measure.conftest import MACHINE
+
+measuring.machine_of, measure_jobs.CONTRACT = lambda job: MACHINE, ()
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def test_an_interrupt_keeps_what_is_measured_and_leaves_no_process(tmp_path):
-    out, before = tmp_path / "sheet.json", set(commands())
-    command = [sys.executable, ROOT / "run_lra.py", "measure", "--level", "operator"]
+    out = tmp_path / "sheet.json"
+    command = [sys.executable, "-c", QUICKER, "measure", "--level", "operator"]
     command += ["--attn", "identity", "troubled:at=1,how=sleep", "--plugin", PLUGIN]
     command += ["--seq-len", "16", "--out", out]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},  # where workers have their jobs
     )
     partial = tmp_path / "sheet.json.partial"
     while not partial.exists() and process.poll() is None:
@@ -203,5 +243,6 @@ def test_an_interrupt_keeps_what_is_measured_and_leaves_no_process(tmp_path):
     assert err.splitlines()[-1] == kept
     assert [row.attention for row in read_sheet(partial).rows] == ["identity"]
     assert not out.exists()
-    workers = [line for line in commands() if "lra.measure.bench_worker" in line]
-    assert not set(workers) - before
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    workers = [line for line in running.splitlines() if "bench_worker" in line]
+    assert not [line for line in workers if str(tmp_path) in line]

@@ -1,14 +1,19 @@
 import dataclasses
+import json
 
 import pytest
 
 from attention_zoo import UsageError
 from lra.measure.compare import compare, elsewhere, failures, require_same, verdict
-from lra.measure.limits import share
+from lra.measure.limits import shares
 from lra.measure.sheet import OK, SCHEMA, Limits, Pass, Row, Sheet, read_sheet, write_sheet
 from lra.measure.timing import Timing
 
 from .conftest import MACHINE, SETTINGS
+
+STEP = dataclasses.replace(
+    SETTINGS, level="step", task="listops", protocol="quick", modified={}, dtype="32-true"
+)
 
 
 def row(attention, N, p20, median, p80, memory=1000):
@@ -45,6 +50,34 @@ def test_a_damaged_sheet_is_named_with_what_is_wrong(tmp_path, damage, message):
     write_sheet(path, sheet())
     path.write_text(damage(path.read_text()))
     with pytest.raises(UsageError, match=f"sheet.json: .*({message})"):
+        read_sheet(path)
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        *(
+            (f"rows.0.{name}", None, f"the row linear N=64 is ok and has no {name}")
+            for name in ("forward", "training", "memory", "kernels", "parameters")
+        ),
+        ("rows.0.memory", {}, "has no memory"),
+        ("rows.0.memory", {"process_rss_peak": 5}, "has no memory"),
+        ("rows.0.memory.cpu_allocator_peak", 0, "has no memory"),
+        ("rows.1.status", "ok", "the row softmax N=64 is ok and has no forward, training, memory"),
+        ("settings.level", "step", "settings of level step without task, protocol, modified"),
+        ("limits.flops_per_second", 0, "limits are not above 0"),
+    ],
+)
+def test_a_row_with_figures_has_all_and_a_step_its_protocol(tmp_path, where, value, message):
+    path = tmp_path / "sheet.json"
+    write_sheet(path, sheet(row("linear", 64, 1, 2, 3), Row("softmax", 64, "killed", "by SIGKILL")))
+    content = inner = json.loads(path.read_text())
+    *steps, last = (int(step) if step.isdecimal() else step for step in where.split("."))
+    for step in steps:
+        inner = inner[step]
+    inner[last] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=f"sheet.json: .*{message}"):
         read_sheet(path)
 
 
@@ -101,10 +134,25 @@ def test_what_differs_is_named():
     assert elsewhere(here, dataclasses.replace(here, commit="another", cores=64)) == []
     there = dataclasses.replace(here, threads=8, versions={"torch": "2.12"})
     assert elsewhere(here, there) == ["threads 1, now 8", "torch 2.13, now 2.12"]
+    for package in ("xformers", "triton"):
+        there = dataclasses.replace(here, versions=here.versions | {package: "3"})
+        assert elsewhere(here, there) == [f"{package} None, now 3"]
+    assert elsewhere(here, dataclasses.replace(here, cuda="13.0")) == ["CUDA None, now 13.0"]
+    numpy = dataclasses.replace(here, versions=here.versions | {"numpy": "9"})
+    assert elsewhere(here, numpy) == []
 
 
-def test_the_share_of_limits_is_that_of_the_one_that_binds():
+def test_a_step_is_called_one():
+    steps = [
+        dataclasses.replace(one, settings=STEP)
+        for one in (sheet(row("linear", 64, 1, 2, 3)), sheet(row("linear", 64, 1, 2, 3)))
+    ]
+    changes, _ = compare(*steps)
+    assert [change.quantity for change in changes] == ["forward", "training step", "memory"]
+
+
+def test_shares_are_the_times_that_the_machine_needs_at_least():
     limits = Limits(bytes_per_second=1e9, flops_per_second=1e10)
     timing = Timing(10.0, 9.0, 11.0, 5)
-    assert share(Pass(timing, 10**6, None, 5 * 10**6), limits) == (pytest.approx(0.5), "bytes")
-    assert share(Pass(timing, 10**8, None, 5 * 10**6), limits) == (pytest.approx(1.0), "flops")
+    found = shares(Pass(timing, 10**6, None, 5 * 10**6), limits)
+    assert found == (pytest.approx(0.5), pytest.approx(0.01))

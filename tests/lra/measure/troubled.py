@@ -23,7 +23,7 @@ class Troubled(Linear):
         heads: int,
         head_dim: int,
         max_len: int,
-        at: int = 60,
+        at: int = 160,
         how: Literal["memory", "kill", "exit", "sleep", "raise", "wrong", "formula"] = "raise",
     ):
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)

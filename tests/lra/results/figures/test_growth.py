@@ -15,7 +15,7 @@ SETTINGS = Settings("operator", 1, 8, 64, "float32", "cpu", False)
 def row(attention, N, ms, size=1000):
     measured = Pass(Timing(ms, 0.9 * ms, 1.1 * ms, 50), 1, 1, 1)
     memory = {"cpu_allocator_peak": size, "process_rss_peak": 3}
-    return Row(attention, N, "ok", None, measured, measured, memory, [])
+    return Row(attention, N, "ok", None, measured, measured, memory, [], 0)
 
 
 def sheet(*rows, finished="2026-01-01", **settings):
@@ -107,7 +107,8 @@ def test_lines_bands_ends_and_guides_are_drawn_as_the_data_say():
 
 
 def test_one_length_is_drawn_without_an_exponent():
-    (chart,) = growth_charts([sheet(row("linear", 1024, 3.0), level="step", task="listops")])
+    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": {}}
+    (chart,) = growth_charts([sheet(row("linear", 1024, 3.0), **step)])
     figure = draw_growth(chart, Looks(["linear"]))
     assert figure.axes[0].get_ylabel() == "training step (ms)"
     assert [text.get_text() for text in figure.axes[-1].texts] == ["linear"]

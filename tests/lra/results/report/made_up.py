@@ -132,7 +132,7 @@ def sheet(attentions=("softmax", "linear"), lengths=(512, 1024, 2048, 4096)):
         time = 5 * (N / 512) ** power
         passed = Pass(Timing(time, 0.9 * time, 1.2 * time, 50), 10**9, 10**9, 10**8)
         memory = {"cpu_allocator_peak": int(10**7 * (N / 512) ** power)}
-        rows.append(Row(name, N, OK, None, passed, passed, memory, ["aten.bmm"]))
+        rows.append(Row(name, N, OK, None, passed, passed, memory, ["aten.bmm"], 0))
     settings = Settings("operator", 1, 2, 32, "float32", "cpu", False)
     command = "python run_lra.py measure"
     return Sheet(1, "2026-01-01", command, settings, ENVIRONMENT, Limits(1e10, 1e12), rows)
