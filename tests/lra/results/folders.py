@@ -58,3 +58,24 @@ def _hold(path, ready, end):
     with locked(path, print):
         ready.set()
         end.wait()
+
+
+class Killed(BaseException):
+    """In place of a signal."""
+
+
+def cut_short(patch, module, at):
+    """Kills what a module does at its `at`-th file, rename or sync."""
+    calls = iter(range(100))
+
+    def stops(function):
+        def called(*arguments, **options):
+            if next(calls) == at:
+                raise Killed
+            return function(*arguments, **options)
+
+        return called
+
+    patch.setattr(module, "whole", stops(module.whole))
+    patch.setattr(module.os, "rename", stops(module.os.rename))
+    patch.setattr(module, "sync_folder", stops(module.sync_folder))

@@ -15,7 +15,7 @@ from lra.results.merge import merge
 from lra.results.summary import cost_groups
 from tests.lra.test_results import ENVIRONMENT, failure, record
 
-from .folders import contents, found, put, tree, worked_on
+from .folders import Killed, contents, cut_short, found, put, tree, worked_on
 
 OTHER = ENVIRONMENT.__class__(**vars(ENVIRONMENT) | {"device": "Other CPU"})
 
@@ -164,29 +164,13 @@ def test_what_is_no_source_is_refused_before_anything_comes(tmp_path, source, me
     assert message in str(error.value) and len(found(tmp_path / "to")) == 1
 
 
-class Killed(BaseException):
-    """As a kill: nothing is caught on the way."""
-
-
 @pytest.mark.parametrize("at", range(0, 14))
 def test_a_merge_cut_short_leaves_whole_runs_and_is_repeated(tmp_path, monkeypatch, at):
     """Stopped at each file and rename in turn; a kill leaves what lies aside, an error does not."""
     for seed in range(2):
         put(tmp_path / "a", record(seed=seed))
-    calls = iter(range(100))
-
-    def stops(function):
-        def called(*arguments, **options):
-            if next(calls) == at:
-                raise Killed
-            return function(*arguments, **options)
-
-        return called
-
     with monkeypatch.context() as patch:
-        patch.setattr(merging, "whole", stops(merging.whole))
-        patch.setattr(merging.os, "rename", stops(os.rename))
-        patch.setattr(merging, "sync_folder", stops(merging.sync_folder))
+        cut_short(patch, merging, at)
         if at % 2:
             patch.setattr(merging.shutil, "rmtree", lambda *_, **__: None)
         try:

@@ -11,8 +11,8 @@ from lra.results.comparable import once
 from lra.results.runs import remove
 from tests.lra.test_results import failure, record
 
-from .folders import contents, found, put, tree, worked_on
-from .test_merge import Killed, brought
+from .folders import Killed, contents, cut_short, found, put, tree, worked_on
+from .test_merge import brought
 
 LOST, WON = failure("linear", identity="i"), record("linear", identity="i")
 
@@ -78,20 +78,8 @@ def test_a_failure_that_is_not_idle_whole_and_done_keeps_its_name(folders, how):
 @pytest.mark.parametrize("at", range(8))
 def test_making_way_cut_short_loses_nothing_and_is_repeated(folders, monkeypatch, at):
     to, a = folders
-    calls = iter(range(100))
-
-    def stops(function):
-        def called(*arguments, **options):
-            if next(calls) == at:
-                raise Killed
-            return function(*arguments, **options)
-
-        return called
-
     with monkeypatch.context() as patch:
-        patch.setattr(merging, "whole", stops(merging.whole))
-        patch.setattr(merging.os, "rename", stops(os.rename))
-        patch.setattr(merging, "sync_folder", stops(merging.sync_folder))
+        cut_short(patch, merging, at)
         patch.setattr(merging.shutil, "rmtree", lambda *_, **__: None)
         if at < 7:
             with pytest.raises(Killed):
