@@ -43,6 +43,11 @@ def _handle(number: int, frame: FrameType | None) -> None:
         raise Stopped(number, _then)
 
 
+def stopped() -> Stopped:
+    """What to raise where a stop is requested, of this process or of one that trains with it."""
+    return Stopped(_signals[0] if _signals else signal.SIGTERM, _then)
+
+
 def requested() -> bool:
     """Whether to stop; asked by who works within `deferred()`."""
     return bool(_signals)
@@ -63,4 +68,4 @@ def deferred() -> Iterator[None]:
     finally:
         _deferred = False
     if _signals:
-        raise Stopped(_signals[0], _then)
+        raise stopped()

@@ -107,7 +107,7 @@ class Checkpoints(pl.Callback):
 
     def on_validation_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         if trainer.world_size == 1 and interrupts.requested():
-            raise interrupts.Stopped
+            raise interrupts.stopped()
 
     on_test_batch_start = on_validation_batch_start
 
@@ -125,7 +125,7 @@ class Checkpoints(pl.Callback):
         trainer.save_checkpoint(self.path)
         self._saved = time.monotonic()
         if trainer.strategy.broadcast(interrupts.requested()):
-            raise interrupts.Stopped
+            raise interrupts.stopped()
 
 
 def newest_checkpoint(folder: Path, identity: str) -> tuple[Path, dict[str, Any]] | None:
