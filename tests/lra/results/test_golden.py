@@ -89,8 +89,8 @@ def test_ten_thousand_runs_table_in_ten_seconds():
         for gfsa in ("", "+gfsa")
         for seed in range(5)
     ]
-    started = time.monotonic()
+    started = time.process_time()
     tables = tables_of(runs)
     for style in ("github", "latex", "html"):
         render(tables, style)
-    assert time.monotonic() - started < 60 and len(tables[1].rows) == 1_000
+    assert time.process_time() - started < 10 and len(tables[1].rows) == 1_000
