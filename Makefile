@@ -1,8 +1,9 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: demo env test
+.PHONY: check demo env lint mutants reference test
 .DELETE_ON_ERROR:
 
 demo: env
@@ -10,12 +11,27 @@ demo: env
 
 env: .venv/installed
 
+# Hours: what is on record stays, what was interrupted goes on, and others have the machine first.
+reference: env
+	nice -n 19 $(BIN)/python run_lra.py --grid results/reference/campaign.toml --results results/reference/campaign
+
+# What is fast to know before a commit; what is marked slow waits for `make test`.
+check: lint
+	$(PYTEST) -m 'not slow and not parity'
+
 # Most of the suite's time goes into processes that import torch: two at a time, a thread each.
-test: .venv/installed-test .venv/parity/installed
+test: lint .venv/parity/installed
+	$(PYTEST) -rs
+	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo
+
+# Whether the tests notice wrong lines.
+mutants: .venv/installed-test
+	OMP_NUM_THREADS=2 $(BIN)/python -m tests.mutate
+
+lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -rs
-	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo
+	$(BIN)/mypy
 
 .venv/installed: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report]'

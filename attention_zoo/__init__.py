@@ -1,59 +1,30 @@
-"""Attentions behind one interface: each is a linear operator Ā on values."""
+"""Attentions behind one interface: each is a linear operator Ā on values.
 
-from attention_zoo import attentions as _attentions  # registers them
-from attention_zoo.attention import Attention, Support
-from attention_zoo.build import build_attention
-from attention_zoo.errors import UnsupportedError, UsageError
-from attention_zoo.filters import Filter
-from attention_zoo.flops import Cost, Inputs, Product, Products, formula_flops
-from attention_zoo.layer import build_layer
-from attention_zoo.operators import (
-    AttentionOperator,
-    BlockOperator,
-    DenseOperator,
-    FactoredOperator,
-    FilteredOperator,
-    KernelOperator,
-    SumOperator,
-    row_stochastic_factors,
-    zero_pads,
-)
-from attention_zoo.precision import full_precision, lowest
-from attention_zoo.registry import filters, names, register_attention, register_filter
-from attention_zoo.spec import Spec, parse_spec
-from attention_zoo.version import __version__
+The public names are those of `attention_zoo.public`.
+"""
 
-__all__ = [
-    "Attention",
-    "AttentionOperator",
-    "BlockOperator",
-    "Cost",
-    "DenseOperator",
-    "FactoredOperator",
-    "Filter",
-    "FilteredOperator",
-    "Inputs",
-    "KernelOperator",
-    "Product",
-    "Products",
-    "Spec",
-    "SumOperator",
-    "Support",
-    "UnsupportedError",
-    "UsageError",
-    "__version__",
-    "build_attention",
-    "build_layer",
-    "filters",
-    "formula_flops",
-    "full_precision",
-    "lowest",
-    "names",
-    "parse_spec",
-    "register_attention",
-    "register_filter",
-    "row_stochastic_factors",
-    "zero_pads",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
 
-del _attentions
+from attention_zoo.errors import UnsupportedError as UnsupportedError
+from attention_zoo.errors import UsageError as UsageError
+from attention_zoo.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from attention_zoo.public import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    """Any other name, imported when one is first asked for: a command line that is refused need not
+    wait for torch."""
+    public = importlib.import_module("attention_zoo.public")
+    if name in globals():  # a module that this has imported
+        return globals()[name]
+    try:
+        return getattr(public, name)
+    except AttributeError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *importlib.import_module("attention_zoo.public").__all__})

@@ -1,17 +1,20 @@
 """Specs to modules."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
-from attention_zoo.errors import UsageError
+from attention_zoo.errors import UnsupportedError, UsageError
+from attention_zoo.filter import Filter
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, FilteredOperator
 from attention_zoo.options import spell
+from attention_zoo.packing import Packing
 from attention_zoo.registry import FILTERS, Layers
 from attention_zoo.spec import Spec, attention_of, parse_spec
 
@@ -19,10 +22,10 @@ from attention_zoo.spec import Spec, attention_of, parse_spec
 class FilteredAttention(nn.Module):
     """An attention whose operators come with filters on them, left to right."""
 
-    def __init__(self, attention: Attention, filters: list[nn.Module]) -> None:
+    def __init__(self, attention: Attention, filters: list[Filter]) -> None:
         super().__init__()
         self.attention = attention
-        self.filters = nn.ModuleList(filters)
+        self.filters = cast("Sequence[Filter]", nn.ModuleList(filters))
 
     @property
     def heads(self) -> int:
@@ -43,22 +46,34 @@ class FilteredAttention(nn.Module):
     def finish(self, y: Tensor) -> Tensor:
         return self.attention.finish(y)
 
+    @property
+    def shares(self) -> bool:
+        return self.attention.shares
+
+    def packs(self, x: Tensor) -> bool:
+        return self.attention.packs(x)
+
+    def auxiliary_loss(self) -> Tensor | None:
+        return self.attention.auxiliary_loss()
+
     def cost(self, inputs: Inputs) -> Cost | None:
         """As of an attention: one application is that of all its filters."""
         cost = self.attention.cost(inputs)
         for graph_filter in self.filters:
             products = None if cost is None else graph_filter.products(cost)
-            cost = None if products is None else Cost(cost.making, products)
+            if cost is None or products is None:
+                return None
+            cost = Cost(cost.making, products)
         return cost
 
     def forward(
         self,
         q: Tensor,  # (B, H, N, D)
         k: Tensor,  # (B, H, N, D)
-        keep: Tensor | None = None,  # (B, N)
+        keep: Tensor | Packing | None = None,  # (B, N)
         x: Tensor | None = None,  # (B, N, C)
     ) -> AttentionOperator:
-        operator = self.attention(q, k, keep, x)
+        operator: AttentionOperator = self.attention(q, k, keep, x)
         for graph_filter in self.filters:
             operator = FilteredOperator(operator, graph_filter)
         return operator
@@ -72,19 +87,27 @@ def build_attention(
     max_len: int,
     layer: int = 1,
     dim: int | None = None,
-) -> nn.Module:
+    dropout: float = 0.0,
+) -> Attention | FilteredAttention:
     """The module `(q, k, keep=None, x=None) -> AttentionOperator` that a spec names.
 
     layer: which layer it is for, from 1; a filter stands only in the layers its `layers` names.
     dim: C of the layer's input, for attentions that take it; heads · head_dim where None.
+    dropout: of the entries of Ā in training, one mask for all powers of it; see `Support.dropout`.
     Its own weights are drawn from (torch.initial_seed(), layer), and no draw is taken from the
     global generator: variants of one seed share all other weights.
-    Raises UsageError for a spec that is none.
+    Raises UsageError for an invalid spec, UnsupportedError for dropout that is not supported.
+
+    >>> attention = build_attention("linear+gfsa:K=4", heads=2, head_dim=8, max_len=64)
+    >>> q, k, v = torch.randn(3, 1, 2, 64, 8)  # (B, H, N, D) each
+    >>> operator = attention(q, k)
+    >>> (operator @ v).shape, operator.dense().shape
+    (torch.Size([1, 2, 64, 8]), torch.Size([1, 2, 64, 64]))
     """
     spec = parse_spec(spec)
     cls = attention_of(spec)
     wants_dim = "dim" in inspect.signature(cls.__init__).parameters
-    given = {"dim": dim or heads * head_dim} if wants_dim else {}
+    given: dict[str, Any] = {"dim": dim or heads * head_dim} if wants_dim else {}
     with _draws_of(layer):
         attention = cls(
             heads=heads, head_dim=head_dim, max_len=max_len, **given, **dict(spec.attention.options)
@@ -94,7 +117,25 @@ def build_attention(
         options = dict(part.options)
         if in_layers(layer, options.pop("layers", "all")):
             filters.append(FILTERS.get(part.name).cls(heads, **options))
+    if dropout:
+        require_dropout(spec, dropout, filtered=bool(filters))
+        attention.attention_dropout = dropout
     return FilteredAttention(attention, filters) if filters else attention
+
+
+def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:
+    """Raises UnsupportedError where the attention cannot drop out entries of Ā, or not the same
+    ones in all of a filter's applications."""
+    if not 0 <= dropout < 1:
+        raise UsageError(f"attention dropout must be in [0, 1), not {dropout}")
+    name, takes = spec.attention.name, attention_of(spec).support.dropout
+    if takes == "none":
+        raise UnsupportedError(f"{name} does not support attention dropout")
+    if takes == "redrawn" and filtered:
+        raise UnsupportedError(
+            f"{spec} does not support attention dropout: the kernel of {name} draws another mask "
+            "whenever Ā is applied, and a filter needs one Ā; `softmax` with the filter keeps one"
+        )
 
 
 @contextmanager

@@ -1,7 +1,11 @@
 """What a user can get wrong, each as an exception whose message is one line."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_QUOTED = reprlib.Repr()
+_QUOTED.maxstring = 60
 
 
 class UsageError(ValueError):
@@ -17,7 +21,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return UsageError(f"unknown {kind} {name!r}{hint} (there are: {', '.join(known) or 'none'})")
+    choose = f"choose from {', '.join(known)}" if known else "there is none"
+    return UsageError(f"unknown {kind} {quoted(name)}{hint} ({choose})")
+
+
+def quoted(text: str) -> str:
+    """What a user typed, in quotes; of a long text both ends."""
+    return _QUOTED.repr(text)
 
 
 def one_line(error: BaseException) -> str:

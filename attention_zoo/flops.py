@@ -1,10 +1,11 @@
 """Operations of an attention from its formula, to be held to those that are counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,22 @@ class Cost:
         return sum(product.flops(training) for product in (*self.making, *self.applying))
 
 
+class StatesCost(Protocol):
+    """A module that `build_attention` or `build_layer` returned."""
+
+    @property
+    def heads(self) -> int: ...
+
+    @property
+    def head_dim(self) -> int: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def cost(self, inputs: Inputs) -> Cost | None: ...
+
+
 def formula_flops(
-    module: nn.Module,
+    module: StatesCost,
     B: int,
     N: int,
     *,
@@ -107,7 +122,7 @@ def formula_flops(
     mask. dtype, device: of q, k and v; None for those of the module's parameters, or the defaults.
     N is at least 2: with a single token torch does some products by element, which count nothing.
     """
-    like = next(module.parameters(), torch.empty(0))
+    like: Tensor = next(module.parameters(), torch.empty(0))
     inputs = Inputs(
         B,
         module.heads,

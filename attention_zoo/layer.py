@@ -1,19 +1,31 @@
 """The self-attention layer: everything around the operator, the same for every attention."""
 
+from typing import Any
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from attention_zoo.attention import Attention
 from attention_zoo.build import build_attention
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, linear_product
+from attention_zoo.inputs import require_dtype, require_floats, require_mask
+from attention_zoo.packing import Packing
 from attention_zoo.spec import Spec
 
 
 class SelfAttention(nn.Module):
     """out(Ā v), q, k, v the heads of qkv(x), together `inner` wide (C where None); 4·C·inner
     parameters besides the attention's own, and 3·inner + C more with biases. An attention that
-    looks at q alone, or at neither, has no projection for the others."""
+    looks at q alone, or at neither, has no projection for the others. attention_dropout: of the
+    entries of Ā in training.
+
+    Padding may stand anywhere, but blocks, windows and columns of weights are counted from position
+    0, whatever the mask: give the real tokens first where the result must not depend on where
+    padding stands. Without tokens or examples the result is empty. Raises UsageError for an x or a
+    mask of another shape or dtype.
+    """
 
     def __init__(
         self,
@@ -25,38 +37,94 @@ class SelfAttention(nn.Module):
         layer: int = 1,
         bias: bool = True,
         inner: int | None = None,
+        attention_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         inner = dim if inner is None else inner
-        if inner % heads:
-            raise UsageError(f"a width of {inner} is no multiple of heads={heads}")
-        self.heads, self.head_dim = heads, inner // heads
+        if heads < 1 or inner % heads:
+            raise UsageError(f"a width of {inner} must be divisible by heads={heads}")
+        self.dim, self.heads, self.head_dim = dim, heads, inner // heads
         qkv = nn.Linear(dim, 3 * inner, bias=bias)
         self.out = nn.Linear(inner, dim, bias=bias)
         self.attention = build_attention(
-            spec, heads=heads, head_dim=self.head_dim, max_len=max_len, layer=layer, dim=dim
+            spec,
+            heads=heads,
+            head_dim=self.head_dim,
+            max_len=max_len,
+            layer=layer,
+            dim=dim,
+            dropout=attention_dropout,
         )
+        self._term: Tensor | None = None
         self.names = [name for name in "qkv" if name in (*self.attention.projections, "v")]
         self.qkv = _rows(qkv, ["qkv".index(name) for name in self.names])
 
     def forward(
         self,
-        x: Tensor,  # (B, N, C)
-        keep: Tensor | None = None,  # (B, N), True for a real token
-    ) -> Tensor:  # (B, N, C)
+        x: Tensor,  # (B, N, C), or (T, C) of a packed batch
+        keep: Tensor | Packing | None = None,  # (B, N), True for a real token
+    ) -> Tensor:  # as x
+        packed, self._term = isinstance(keep, Packing), None
+        require_floats("T, C" if packed else "B, N, C", x=x)
+        if x.shape[-1] != self.dim:
+            raise UsageError(f"x must have width dim={self.dim}; got shape {tuple(x.shape)}")
+        require_dtype(self.out.weight.dtype, "the layer", x=x)
+        if isinstance(keep, Packing):
+            if len(x) != len(keep.place):
+                raise UsageError(f"x has {len(x)} tokens, its packing {len(keep.place)}")
+            made = self.qkv(x)
+            if keep.ragged and self.attention.packs(made):
+                return self.out(self._attend(made[None], keep, x[None])[0])
+            return self.out(self._by_groups(made, keep, x))
+        require_mask(keep, *x.shape[:2])
         if keep is not None:
             x = torch.where(keep[..., None], x, 0.0)
+        return self.out(self._attend(self.qkv(x), keep, x))
+
+    def _by_groups(self, made: Tensor, packing: Packing, x: Tensor) -> Tensor:
+        if not packing.groups:
+            return self._attend(made[None], None, x[None])[0]
+        results, terms = [], []
+        for group, part, given in packing.parts(made, x, whole=self.attention.shares):
+            results.append(group.unpad(self._attend(group.pad(part), group.keep, group.pad(given))))
+            term = self._handed_out()
+            if term is not None:
+                terms.append(term * (group.size / len(packing.examples)))
+        self._term = torch.stack(terms).sum() if terms else None
+        return torch.cat(results)
+
+    def _attend(self, made: Tensor, keep: Tensor | Packing | None, x: Tensor) -> Tensor:
+        """Ā v (B, N, inner) of the projections of x."""
         parts = rearrange(
-            self.qkv(x), "b n (p h d) -> p b h n d", p=len(self.names), h=self.heads
+            made, "b n (p h d) -> p b h n d", p=len(self.names), h=self.heads
         ).contiguous()
-        made = dict(zip(self.names, parts, strict=True))
-        v = made["v"]
-        q = made.get("q", made.get("k", v))
+        by_name = dict(zip(self.names, parts, strict=True))
+        v = by_name["v"]
+        q = by_name.get("q", by_name.get("k", v))
         operator = self.attention(
-            q, made.get("k", q), keep, x if self.attention.needs_input else None
+            q, by_name.get("k", q), keep, x if self.attention.needs_input else None
         )
-        y = self.attention.finish(operator @ v)
-        return self.out(rearrange(y, "b h n d -> b n (h d)"))
+        # Written out, since torch.compile breaks its graph at the @ of an object.
+        y = self.attention.finish(operator.__matmul__(v))
+        return rearrange(y, "b h n d -> b n (h d)")
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """Its attention's; of a packed batch the mean over its examples that have a token."""
+        term, self._term = self._term, None
+        return self._handed_out() if term is None else term
+
+    def _handed_out(self) -> Tensor | None:
+        """Of its attention and of those inside."""
+        total: Tensor | None = None
+        for module in self.attention.modules():
+            term = module.auxiliary_loss() if isinstance(module, Attention) else None
+            if term is not None:
+                total = term if total is None else total + term
+        return total
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of copies: without the term, whose graph belongs to the step that made it."""
+        return self.__dict__ | {"_term": None}
 
     def cost(self, inputs: Inputs) -> Cost | None:
         """That of its attention and of both projections."""
@@ -90,8 +158,23 @@ def build_layer(
     layer: int = 1,
     bias: bool = True,
     inner: int | None = None,
+    attention_dropout: float = 0.0,
 ) -> SelfAttention:
-    """The module `(x, keep=None) -> x` of a spec, projections included."""
+    """The module `(x, keep=None) -> x` of a spec, projections included. Raises UnsupportedError
+    for an attention_dropout that the attention does not support (`Support.dropout`).
+
+    >>> layer = build_layer("performer+gfsa", dim=16, heads=2, max_len=64)
+    >>> keep = torch.arange(40) < 30  # the last ten tokens are padding
+    >>> layer(torch.randn(1, 40, 16), keep[None]).shape
+    torch.Size([1, 40, 16])
+    """
     return SelfAttention(
-        spec, dim=dim, heads=heads, max_len=max_len, layer=layer, bias=bias, inner=inner
+        spec,
+        dim=dim,
+        heads=heads,
+        max_len=max_len,
+        layer=layer,
+        bias=bias,
+        inner=inner,
+        attention_dropout=attention_dropout,
     )

@@ -7,7 +7,9 @@ import typing
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
-from attention_zoo.errors import UsageError, unknown
+from attention_zoo.errors import UsageError, quoted, unknown
+
+WORDS = {bool: "true or false", int: "an integer", float: "a finite number"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def parse_value(text: str, annotation: Any) -> Any:
     """Text to a value of `annotation`: bool, int, float, str, Literal, tuple[X, ...], frozenset[X],
     or a union of these.
 
-    Lists and sets are written with `/` (`2/4`). Raises ValueError where the text is no such value.
+    Lists and sets are written with `/` (`2/4`). Raises ValueError where the text is no such value,
+    OverflowError for an integer of more than 64 bits, which nothing here counts up to.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
@@ -63,6 +66,8 @@ def parse_value(text: str, annotation: Any) -> Any:
         return text == "true"
     if annotation is type(None) and text == "none":
         return None
+    if annotation is int and abs(int(text)) >= 2**63:
+        raise OverflowError(text)
     if annotation in (int, str) or (annotation is float and math.isfinite(float(text))):
         return annotation(text)
     raise ValueError(text)
@@ -105,5 +110,8 @@ def read_option(owner: str, key: str, text: str, options: dict[str, Option]) -> 
     try:
         return parse_value(text, options[key].annotation)
     except ValueError:
-        expected = describe(options[key].annotation)
-        raise UsageError(f"{owner}: {key}={text} is no {expected}") from None
+        annotation = options[key].annotation
+        expected = WORDS.get(annotation) or describe(annotation)
+    except OverflowError:
+        expected = "an integer of at most 18 digits"
+    raise UsageError(f"{owner}: {key}: expected {expected}, got {quoted(text)}")

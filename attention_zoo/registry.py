@@ -2,38 +2,49 @@
 
 import importlib
 import importlib.metadata
+import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
+
+from torch import nn
 
 from attention_zoo.attention import Attention, Support
-from attention_zoo.errors import UsageError, one_line, unknown
-from attention_zoo.filters import Filter
+from attention_zoo.errors import UsageError, unknown
+from attention_zoo.filter import Filter
 from attention_zoo.options import Option, options_of
+from attention_zoo.plugins import import_plugin
 
 ENTRY_POINTS = "attention_zoo"
+# Packages beside this one that register, too; a checkout has no entry points.
+SIBLINGS = ("gfsa",)
 Layers = Literal["all", "even", "odd"] | frozenset[int]
 
 
+T = TypeVar("T", bound=nn.Module)
+C = TypeVar("C", bound=nn.Module)  # what is registered: a class that is handed back as it came
+
+
 @dataclass(frozen=True)
-class Entry:
+class Entry(Generic[T]):
     name: str
-    cls: type
+    cls: type[T]
     options: dict[str, Option]
 
 
 @dataclass
-class Registry:
+class Registry(Generic[T]):
     kind: str
-    base: type
+    base: type[T]
     given: set[str]
     common: dict[str, Option] = field(default_factory=dict)
     needs: dict[str, type] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, Entry[T]] = field(default_factory=dict)
 
-    def register(self, name: str) -> Callable[[type], type]:
-        def add(cls: type) -> type:
+    def register(self, name: str) -> Callable[[type[C]], type[C]]:
+        def add(given: type[C]) -> type[C]:
+            cls: type = given
             if not (isinstance(cls, type) and issubclass(cls, self.base)):
                 raise UsageError(f"{self.kind} {name!r} must be a subclass of {self.base.__name__}")
             if name in self.entries:
@@ -44,7 +55,8 @@ class Registry:
                 )
             if not re.fullmatch(r"[A-Za-z][\w-]*", name):
                 raise UsageError(
-                    f"{self.kind} name {name!r} is no word of letters, digits, - and _"
+                    f"{self.kind} name {name!r} may only contain letters, digits, - and _, and "
+                    "must begin with a letter"
                 )
             for name_of, kind in self.needs.items():
                 if not isinstance(getattr(cls, name_of, None), kind):
@@ -53,11 +65,11 @@ class Registry:
                     )
             options = options_of(cls.__init__, self.given) | self.common
             self.entries[name] = Entry(name, cls, options)
-            return cls
+            return given
 
         return add
 
-    def get(self, name: str) -> Entry:
+    def get(self, name: str) -> Entry[T]:
         load_plugins()
         if name not in self.entries:
             raise unknown(self.kind, name, self.entries)
@@ -68,36 +80,78 @@ class Registry:
         return sorted(self.entries)
 
 
-ATTENTIONS = Registry(
+ATTENTIONS: Registry[Attention] = Registry(
     "attention",
-    Attention,
+    Attention,  # type: ignore[type-abstract]  # only subclasses are made
     {"heads", "head_dim", "max_len", "dim"},
     needs={"support": Support, "check_also": tuple},
 )
-FILTERS = Registry("filter", Filter, {"heads"}, {"layers": Option(Layers, "all")})
+FILTERS: Registry[Filter] = Registry(
+    "filter",
+    Filter,  # type: ignore[type-abstract]  # only subclasses are made
+    {"heads"},
+    {"layers": Option(Layers, "all")},
+)
 
 
-def register_attention(name: str) -> Callable[[type], type]:
+def register_attention(name: str) -> Callable[[type[C]], type[C]]:
     """Class decorator: makes an `Attention` available as `name` in every spec.
 
     The keyword parameters of its `__init__` beyond heads, head_dim and max_len (and dim, where it
     needs the layer's input), each annotated and with a default, are its options (`name:key=value`).
+    Raises UsageError for a class that is no `Attention`, and for a name that is taken.
+
+    >>> from attention_zoo import parse_spec
+    >>> from attention_zoo.attentions.linear import Linear
+    >>> @register_attention("sharp")
+    ... class Sharp(Linear):
+    ...     def __init__(self, by: float = 2.0, **sizes: int) -> None:
+    ...         super().__init__(**sizes)
+    ...         self.by = by
+    ...
+    ...     def operator(self, q, k, keep):
+    ...         return super().operator(self.by * q, self.by * k, keep)
+    ...
+    ...     def reference(self, q, k, keep):
+    ...         return super().reference(self.by * q, self.by * k, keep)
+    >>> str(parse_spec("sharp:by=3+gfsa"))
+    'sharp:by=3.0+gfsa'
     """
     return ATTENTIONS.register(name)
 
 
-def register_filter(name: str) -> Callable[[type], type]:
-    """Class decorator: makes a `Filter` available as `+name`; options as for attentions."""
+def register_filter(name: str) -> Callable[[type[C]], type[C]]:
+    """Class decorator: makes a `Filter` available as `+name`; options as for attentions.
+
+    >>> import torch
+    >>> @register_filter("half")
+    ... class Half(Filter):
+    ...     def forward(self, operator, v):
+    ...         return operator.polynomial([0.5, 0.5], v)
+    ...
+    ...     def reference(self, matrix):
+    ...         return (torch.eye(matrix.shape[-1]) + matrix) / 2
+    >>> "half" in filters()
+    True
+    """
     return FILTERS.register(name)
 
 
 def names() -> list[str]:
-    """Every registered attention."""
+    """Every registered attention, sorted.
+
+    >>> names()[:3]
+    ['agf', 'bigbird', 'cosformer']
+    """
     return ATTENTIONS.names()
 
 
 def filters() -> list[str]:
-    """Every registered filter."""
+    """Every registered filter, sorted.
+
+    >>> "gfsa" in filters()
+    True
+    """
     return FILTERS.names()
 
 
@@ -105,20 +159,21 @@ _plugins_loaded = False
 
 
 def load_plugins() -> None:
-    """Imports what other packages offer under the entry-point group `attention_zoo`, once."""
+    """Imports, once, the attentions here, the packages beside this one, and what others offer under
+    the entry-point group `attention_zoo`."""
     global _plugins_loaded
     if _plugins_loaded:
         return
     _plugins_loaded = True
+    importlib.import_module("attention_zoo.attentions")
+    for sibling in SIBLINGS:
+        if importlib.util.find_spec(sibling):
+            load_plugin(sibling)
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         load_plugin(entry_point.value, entry_point.load)
 
 
 def load_plugin(module: str, load: Callable[[], Any] | None = None) -> None:
     """Imports a module that registers attentions or filters; one clear error where it cannot."""
-    try:
-        load() if load else importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does is the answer
-        raise UsageError(
-            f"plugin {module!r} does not import: {type(error).__name__}: {one_line(error)}"
-        ) from error
+    load_plugins()  # first, so that a name of ours is taken
+    import_plugin(module, load)

@@ -1,18 +1,32 @@
 """The spec grammar: `attention[:key=value,...][+filter[:key=value,...]]...`."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from attention_zoo.attention import Attention
-from attention_zoo.errors import UsageError
+from attention_zoo.errors import UsageError, quoted
 from attention_zoo.options import read_option, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS, Registry
+
+_CAUSAL = (
+    "causal attention is not supported: LRA classifies whole sequences, and attentions look both "
+    "ways"
+)
+_CROSS = (
+    "cross-attention is not supported: Ā must be square, with queries and keys of the same tokens"
+)
+# What people look for among the options of other libraries.
+NOT_SUPPORTED = dict.fromkeys(("causal", "is_causal"), _CAUSAL) | dict.fromkeys(
+    ("cross", "cross_attention", "cross-attention"), _CROSS
+)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One name with those of its options that differ from their defaults, sorted."""
+    """One name with its options, sorted: those that differ from the class' defaults, and those of
+    which somebody else stated another default."""
 
     name: str
     options: tuple[tuple[str, Any], ...] = ()
@@ -33,12 +47,29 @@ class Spec:
         return "+".join(map(str, (self.attention, *self.filters)))
 
 
-def parse_spec(text: "str | Spec") -> Spec:
-    """Text to a Spec; raises UsageError naming what exists where a name or key does not."""
+def parse_spec(text: "str | Spec", stated: Mapping[str, Mapping[str, Any]] | None = None) -> Spec:
+    """Text to a Spec; raises UsageError naming what exists where a name or key does not.
+
+    Args:
+        stated: defaults, by attention and option, in place of the class' own (a protocol's). An
+            option whose two defaults differ is always spelled, so that the canonical spelling
+            means the same with `stated` and without it. None of them is meant where the text
+            chooses another formula than theirs (`Attention.formula`).
+
+    >>> spec = parse_spec("performer:features=256+gfsa:K=4,layers=2/1")
+    >>> spec.attention.name, str(spec)  # 256 is the default
+    ('performer', 'performer+gfsa:K=4,layers=1/2')
+    >>> parse_spec("preformer")
+    Traceback (most recent call last):
+    attention_zoo.errors.UsageError: unknown attention 'preformer'...
+    """
     if isinstance(text, Spec):
         return text
-    first, *rest = _parts(text.strip())
-    return Spec(_parse_part(first, ATTENTIONS), tuple(_parse_part(part, FILTERS) for part in rest))
+    first, *rest = _parts(text)
+    if any(not part.partition(":")[0] for part in rest):
+        raise UsageError(f"{quoted(text)}: the name of a filter is missing after '+'")
+    attention = _parse_part(first, ATTENTIONS, stated or {})
+    return Spec(attention, tuple(_parse_part(part, FILTERS, {}) for part in rest))
 
 
 def attention_of(spec: "str | Spec") -> type[Attention]:
@@ -54,19 +85,30 @@ def base_of(canonical: str) -> str | None:
 
 def _parts(text: str) -> list[str]:
     # A filter's name starts with a letter, so a plus before a digit belongs to a number (1e+3).
-    return re.split(r"\+(?!\d)", text)
+    return [part.strip() for part in re.split(r"\+(?!\d)", text)]
 
 
-def _parse_part(text: str, registry: Registry) -> Part:
+def _parse_part(text: str, registry: Registry, stated: Mapping[str, Mapping[str, Any]]) -> Part:
     name, colon, tail = text.partition(":")
     entry = registry.get(name)
     options = {}
     for item in tail.split(",") if colon else ():
         key, equals, value = item.partition("=")
+        if key.lower() in NOT_SUPPORTED and key not in entry.options:
+            raise UsageError(f"{registry.kind} {name!r}: {NOT_SUPPORTED[key.lower()]}")
         if not equals:
             raise UsageError(f"{registry.kind} {name!r}: write options as key=value, not {item!r}")
         if key in options:
             raise UsageError(f"{registry.kind} {name!r}: option {key!r} is given twice")
         options[key] = read_option(name, key, value, entry.options)
-    given = {key: value for key, value in options.items() if value != entry.options[key].default}
-    return Part(name, tuple(sorted(given.items())))
+    defaults = {key: option.default for key, option in entry.options.items()}
+    other = {k: v for k, v in stated.get(name, {}).items() if v != defaults[k]}
+    if other:
+        choice, values = entry.cls.formula
+        implied = [v for k, v in values.items() if options.get(k, defaults[k]) != defaults[k]]
+        if implied:
+            options.setdefault(choice, implied[0])
+        if choice in options and options[choice] != (defaults | other)[choice]:
+            other = {k: v for k, v in other.items() if k == choice}
+    spelled = {k: v for k, v in options.items() if v != defaults[k] or k in other}
+    return Part(name, tuple(sorted((other | spelled).items())))

@@ -7,12 +7,16 @@ from einops import rearrange
 from torch import nn
 
 from attention_zoo import build_layer, parse_spec
-from benchmarks.timing import interleaved, machine
+from benchmarks.timing import HEAD, compare, machine
 from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
 from lra.system.allocator import keep_freed_memory
 
-C, H = 64, 2
+C, H, BATCH = 64, 2, 4
+LENGTHS = [1024, 2048, 4096, 8192, 16384]
+# How many times as long a layer may take with GFSA, and a training step of a factored attention.
+GOALS = {"linear": 1.12, "efficient": 1.15, "performer": 1.2, "nystrom": 1.25, "sdpa": 1.85}
+STEP_GOAL, FACTORED = 1.05, ("linear", "efficient", "performer", "nystrom")
 
 
 class PlainLinear(nn.Module):
@@ -57,56 +61,63 @@ def step_of(module, B, N, device):
     return lambda: module(x).backward(upstream)
 
 
-def report(title, seconds, over, repetitions):
-    for name, value in seconds.items():
-        if name not in over:
-            ratios = ", ".join(f"{value / seconds[base]:.2f} × {base}" for base in over)
-            print(f"{title:>22}  {name}: {value * 1e3:.1f} ms = {ratios}  (n={repetitions})")
+def beside(name, modules, N, options, repetitions, **goal):
+    """Forward and backward of a layer beside another one, each a (name, module)."""
+    (one, module), (base, make) = modules
+    steps = [step_of(m, options.batch, N, options.device) for m in (module, make(), make())]
+    return compare(f"{name}, N={N:,}: {one}", base, steps, repetitions, **goal)
+
+
+def layers(options):
+    """A layer with GFSA beside the same without."""
+    for attention, most in GOALS.items():
+        lengths = options.lengths if attention == "linear" else options.lengths[::2][:2]
+        for N in lengths:
+            spec = f"{attention}+gfsa"
+            modules = (spec, layer(spec, N)), (attention, lambda a=attention, n=N: layer(a, n))
+            yield beside("layer", modules, N, options, options.repetitions, most=most)
+
+
+def training_steps(options):
+    """A training step at the task's full length with GFSA beside the same without."""
+    protocol, _ = override(
+        get_protocol("nystromformer", "listops"), [f"training.batch={options.batch}", *options.set]
+    )
+    about = {"device": torch.device(options.device), "precision": "32-true"}
+    for attention in FACTORED:
+        specs = map(parse_spec, (f"{attention}+gfsa", attention, attention))
+        steps = [steps_of(spec, "listops", protocol, **about).training for spec in specs]
+        name = f"training step, N={protocol.task.max_len:,}: {attention}+gfsa"
+        yield compare(name, attention, steps, options.repetitions, most=STEP_GOAL)
+
+
+def formulations(options):
+    """Other ways to write what is above down."""
+    for N in options.lengths:
+        modules = ("linear+gfsa", layer("linear+gfsa", N)), ("three products", PlainLinear)
+        yield beside("layer", modules, N, options, options.repetitions)
+    few, N = max(3, options.repetitions // 5), options.dense_length
+    base = "linear+gfsa", lambda: layer("linear+gfsa", N)
+    modules = ("released dense formulation", DenseFormulation()), base
+    yield beside("layer", modules, N, options, few, warmup=1)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--repetitions", type=int, default=15)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[1024, 2048, 4096, 8192, 16384])
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--dense-length", type=int, default=2048)
+    parser.add_argument("--set", nargs="+", default=[], help="section.key=value of the protocol")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
-    B, n, device = options.batch, options.repetitions, options.device
     keep_freed_memory()
-    print(machine(device))
-    print(f"forward + backward, B={B} H={H} C={C}, {device}, medians, interleaved")
-    torch.manual_seed(0)
-    for N in options.lengths:
-        steps = {
-            "linear+gfsa": step_of(layer("linear+gfsa", N), B, N, device),
-            "linear": step_of(layer("linear", N), B, N, device),
-            "three products": step_of(PlainLinear(), B, N, device),
-        }
-        report(f"layer, N={N}", interleaved(steps, n), ["linear", "three products"], n)
-    for N in options.lengths[::2][:2]:
-        steps = {
-            spec: step_of(layer(spec, N), B, N, device)
-            for spec in ("sdpa+gfsa", "sdpa", "performer+gfsa", "performer")
-        }
-        seconds = interleaved(steps, n)
-        for base in ("sdpa", "performer"):
-            pair = {name: seconds[name] for name in (base, f"{base}+gfsa")}
-            report(f"layer, N={N}", pair, [base], n)
-    protocol, _ = override(get_protocol("nystromformer", "listops"), [f"training.batch={B}"])
-    steps = {
-        spec: steps_of(
-            parse_spec(spec), "listops", protocol, device=torch.device(device), precision="32-true"
-        ).training
-        for spec in ("linear+gfsa", "linear")
-    }
-    report("training step, N=2000", interleaved(steps, n), ["linear"], n)
-    few, N = max(3, n // 5), options.dense_length
-    steps = {
-        "released dense formulation": step_of(DenseFormulation(), B, N, device),
-        "linear+gfsa": step_of(layer("linear+gfsa", N), B, N, device),
-    }
-    report(f"layer, N={N}", interleaved(steps, few, warmup=1), ["linear+gfsa"], few)
+    print(machine(options.device))
+    print(f"forward + backward, B={options.batch} H={H} C={C}, {options.device}, in turns")
+    print(HEAD)
+    for part in (layers, training_steps, formulations):
+        for row in part(options):
+            print(row, flush=True)
 
 
 if __name__ == "__main__":

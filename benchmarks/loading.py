@@ -17,7 +17,7 @@ from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
 from lra.system.allocator import keep_freed_memory
 from lra.system.environment import commit, processor
-from lra.tasks import TASKS, get_task
+from lra.tasks import get_task, names
 
 
 def split_of(task, protocol, folder):
@@ -52,7 +52,7 @@ def loading(task, protocol, batches):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--task", nargs="+", default=[task for task in TASKS if task != "pathfinder256"]
+        "--task", nargs="+", default=[task for task in names() if task != "pathfinder256"]
     )
     parser.add_argument("--protocol", default="nystromformer")
     parser.add_argument("--attn", default="linear", help="a cheap one: loading weighs most there")

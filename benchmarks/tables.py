@@ -12,7 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import attention_zoo
-from lra.results.record import RECORD, read_record, read_records
+from lra.results.reading import read_records
+from lra.results.record import RECORD, read_record
 from lra.results.tables import render, tables_of
 from lra.system.environment import ROOT, commit, processor
 

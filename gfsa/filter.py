@@ -1,6 +1,6 @@
 """GFSA: attention replaced by a polynomial of itself."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from attention_zoo import (
     register_filter,
 )
 
-LEARN_ALL = frozenset(("w0", "w1", "wK"))
+Weight = Literal["w0", "w1", "wK"]
+LEARN_ALL: Final[frozenset[Weight]] = frozenset(("w0", "w1", "wK"))
 
 
 @register_filter("gfsa")
@@ -31,7 +32,17 @@ class GraphFilter(Filter):
     w0, w1, wK: where the weights start, (0, 1, 0) by default: H = Ā. learn: which of them are
     learned (or `none`); `wK` alone is what the authors released.
     Choi, Wi et al. 2024 (arXiv 2312.04234), the GFSA filter and its Taylor approximation of Ā^K.
+
+    >>> from attention_zoo import DenseOperator
+    >>> matrix, v = torch.full((1, 2, 4, 4), 0.25), torch.randn(1, 2, 4, 8)  # one mean: Ā² = Ā
+    >>> filtered = GraphFilter(heads=2, K=3, wK=0.5)(DenseOperator(matrix), v)
+    >>> torch.allclose(filtered, 1.5 * matrix @ v)
+    True
     """
+
+    w0: nn.Parameter  # each (H,)
+    w1: nn.Parameter
+    wK: nn.Parameter
 
     def __init__(
         self,
@@ -41,11 +52,11 @@ class GraphFilter(Filter):
         w0: float = 0.0,
         w1: float = 1.0,
         wK: float = 0.0,
-        learn: frozenset[Literal["w0", "w1", "wK"]] | Literal["none"] = LEARN_ALL,
+        learn: frozenset[Weight] | Literal["none"] = LEARN_ALL,
     ) -> None:
         super().__init__(heads)
-        if K < 1:
-            raise UsageError(f"gfsa needs K ≥ 1, not {K}")
+        if not 1 <= K <= 1_000:
+            raise UsageError(f"gfsa needs 1 ≤ K ≤ 1,000, not {K}")
         self.K, self.mode = K, mode
         for name, start in (("w0", w0), ("w1", w1), ("wK", wK)):
             weight = nn.Parameter(torch.full((heads,), start), requires_grad=name in learn)

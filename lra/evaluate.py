@@ -5,24 +5,16 @@ from pathlib import Path
 import torch
 
 from attention_zoo import UsageError, parse_spec
+from lra.config import ONE_DEVICE, RunConfig, choose_accelerator, require_support
 from lra.failures import memory_errors
 from lra.model import build_model
-from lra.results.record import RECORD, Record, read_record
-from lra.results.runs import find_run
-from lra.run import CHECKPOINT, open_data
-from lra.run_config import RunConfig, choose_accelerator, require_support
+from lra.results.layout import CHECKPOINT, RECORD, result_file
+from lra.results.record import Record, read_record
+from lra.run.data import open_data
 from lra.system.files import sha256_of
 from lra.training.evaluation import Evaluation
-from lra.training.fit import ONE_DEVICE, evaluation, new_trainer
+from lra.training.fit import evaluation, new_trainer
 from lra.training.module import Classifier
-
-
-def find_finished(name: str, results: Path) -> Path:
-    """The folder of a run with a result, given as `find_run` takes it."""
-    folder = find_run(name, results)
-    if not (folder / RECORD).is_file():
-        raise UsageError(f"{folder} has no finished run, only the record of its failure")
-    return folder
 
 
 def evaluate(
@@ -38,10 +30,10 @@ def evaluate(
     accelerator: None for the one of the record. Raises UsageError where the checkpoint is not the
     one that the record describes, or the data are not those of the run.
     """
-    record = read_record(folder / RECORD)
+    record = read_record(result_file(folder, RECORD))
     config = RunConfig(
         task=record.task,
-        attention=parse_spec(record.attention),
+        attention=parse_spec(record.attention),  # as it was run, whatever a protocol states today
         protocol=record.protocol,
         data=record.data.fingerprint,
         modified=record.modified,
@@ -52,7 +44,7 @@ def evaluate(
         micro_batch=record.micro_batch,
     )
     require_support(config)
-    checkpoint = folder / CHECKPOINT
+    checkpoint = result_file(folder, CHECKPOINT)
     if not checkpoint.is_file() or sha256_of(checkpoint) != record.training.checkpoint:
         raise UsageError(f"{checkpoint} is missing, or not the checkpoint that {RECORD} describes")
     store = open_data(config, data_dir, lambda line: None)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from attention_zoo import UsageError
+from attention_zoo.errors import one_line
 
 
 class RunFailure(UsageError):
@@ -32,6 +31,7 @@ class OutOfMemory(RunFailure):
     kind = "out of memory"
 
 
+SMALLER = "a smaller --set training.batch may fit, or an attention whose memory grows with N"
 # How torch and what it calls say that memory ran out, besides their own exceptions.
 MESSAGES = (
     "can't allocate memory",
@@ -50,12 +50,18 @@ def memory_errors() -> Iterator[None]:
     except UsageError:
         raise
     except (MemoryError, RuntimeError, OSError) as error:
+        import torch  # here, since a command line that is refused knows RunFailure, too
+
         if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(
             message in str(error) for message in MESSAGES
         ):
             raise
         first = (str(error) or type(error).__name__).splitlines()[0]
-        raise OutOfMemory(
-            "a smaller --set training.batch may fit, or an attention whose memory grows with N "
-            f"({first:.120})"
-        ) from error
+        raise OutOfMemory(f"{SMALLER} ({first:.120})") from error
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """The kind of a failure, and its reason in one line."""
+    kind = error.kind if isinstance(error, RunFailure) else RunFailure.kind
+    line = one_line(error)
+    return kind, line if isinstance(error, UsageError) else f"{type(error).__name__}: {line}"

@@ -1,5 +1,8 @@
 """What a stranger does: an attention and a filter in a package of their own."""
 
+import importlib.util
+import itertools
+import json
 import os
 import re
 import shlex
@@ -9,33 +12,56 @@ import sys
 
 import pytest
 
-from lra.cli import parsers
+from attention_zoo import registry
+from lra.cli import options
+from lra.cli.main import RUN, command, main
 from lra.system.environment import ROOT
+from lra.tasks.registry import TASKS
 
 from .lra.tiny import SETTINGS, store
 
 EXAMPLE = ROOT / "examples" / "zoo-example"
+SMALL = ["task.train=64", "task.val=16", "task.test=16", "task.max_len=16"]
+SMALL += ["training.steps=4", "training.batch=8", "training.warmup=2", "training.eval_every=2"]
 GUIDE = (ROOT / "examples" / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """The environment of a process that has the package installed."""
+def site(tmp_path_factory):
+    """The folder that the package is installed in."""
     source, site = (tmp_path_factory.mktemp(name) for name in ("source", "site"))
     shutil.copytree(EXAMPLE, source, dirs_exist_ok=True)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-index", "--no-build-isolation", "--target", str(site)]
     subprocess.run([*pip, *offline, str(source)], check=True)
-    return os.environ | {"PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    return site
 
 
-def run_lra(environment, *words):
-    command = [sys.executable, ROOT / "run_lra.py", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+@pytest.fixture
+def forgotten(monkeypatch):
+    """What the tests' process takes for registered is this test's alone."""
+    registry.load_plugins()
+    for entries in (registry.ATTENTIONS, registry.FILTERS):
+        monkeypatch.setattr(entries, "entries", dict(entries.entries))
+    monkeypatch.setattr(registry, "_plugins_loaded", False)
+    before = set(TASKS)
+    yield
+    for name in TASKS.keys() - before:
+        del TASKS[name]
+    for name in {"parity_task", "zoo_example", "zoo_example.attention", "zoo_example.filter"}:
+        sys.modules.pop(name, None)
 
 
-def test_installed_it_is_listed_by_its_entry_point(installed):
-    done = run_lra(installed, "list", "attentions", "filters")
+@pytest.fixture
+def installed(site, forgotten, monkeypatch):
+    """The package, in this process and its jobs."""
+    monkeypatch.syspath_prepend(site)
+
+
+def test_installed_it_is_listed_by_its_entry_point(site):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(site), str(ROOT)])}
+    words = [sys.executable, ROOT / "run_lra.py", "list", "attentions", "filters"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (row,) = re.findall(r"^\| exponential .*$", done.stdout, re.MULTILINE)
     assert "| N " in row and "temperature=4.0 (float)" in row
@@ -43,19 +69,44 @@ def test_installed_it_is_listed_by_its_entry_point(installed):
 
 
 def test_it_keeps_the_contract_by_its_own_tests(installed):
-    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", EXAMPLE / "tests"]
-    done = subprocess.run(tests, env=installed, capture_output=True, text=True, cwd=EXAMPLE)
-    assert done.returncode == 0, done.stdout
+    path = EXAMPLE / "tests" / "test_contract.py"
+    spec = importlib.util.spec_from_file_location("test_of_the_example", path)
+    tests = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tests)
+    marks = [mark.args for mark in tests.test_the_contract_holds.pytestmark]
+    assert [name for name, _ in marks] == ["check", "spec"]
+    for check, spec in itertools.product(*(values for _, values in marks)):
+        tests.test_the_contract_holds(check, spec)
 
 
-def test_it_stands_in_the_table(installed, tmp_path):
+def test_it_stands_in_the_table(installed, tmp_path, capsys):
     words = ["--task", "listops", "--protocol", "quick", "--set", *SETTINGS]
     words += ["--attn", "exponential:temperature=3.0+gfsa", "exponential+lazy:a=0.9"]
     words += ["--results", str(tmp_path), "--data-dir", str(store().path.parent.parent)]
-    done = run_lra(installed, *words)
-    assert done.returncode == 0, done.stderr
+    assert main([*words, "--no-measure"]) == 0
+    out = capsys.readouterr().out
     for spec in ("exponential:temperature=3.0+gfsa", "exponential+lazy:a=0.9"):
-        assert f"| {spec} " in done.stdout
+        assert f"| {spec} " in out
+    (path,) = tmp_path.glob("runs/*lazy*/record.json")
+    (block, *others) = json.loads(path.read_text())["filters"]["learned"]
+    assert len(block) == 1 and block[0].keys() == {"a"} and len(block[0]["a"]) == 2
+    assert block[0]["a"] != [0.9, 0.9] and len(others) == 1
+
+
+def test_a_strangers_task_is_trained_measured_and_tabled(forgotten, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(EXAMPLE.parent)
+    words = ["--task", "parity", "--protocol", "quick", "--attn", "linear+gfsa"]
+    words += ["--plugin", "parity_task", "--accelerator", "cpu", "--set", *SMALL]
+    assert main([*words, "--results", str(tmp_path), "--data-dir", str(tmp_path / "data")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^\| attention +\| +Parity \|", out, re.MULTILINE)
+    assert "Cost of training, Parity, N = 16, batch 8" in out
+    (path,) = tmp_path.glob("runs/parity-*/record.json")
+    content = json.loads(path.read_text())
+    assert content["protocol"]["task"]["task"] == content["task"] == "parity"
+    assert content["measurement"]["training_step"]["median_ms"] > 0
+    assert main([*words, "--protocol", "google"]) == 2
+    assert "has no settings under the protocol" in capsys.readouterr().err
 
 
 def test_the_guide_shows_the_package_as_it_is():
@@ -66,12 +117,10 @@ def test_the_guide_shows_the_package_as_it_is():
         assert block in files
 
 
-def test_the_guides_commands_can_be_typed():
+def test_the_guides_commands_can_be_typed(monkeypatch):
+    monkeypatch.setattr(options, "import_plugins", lambda modules: None)
     commands = re.findall(r"run_lra\.py (.+)$", GUIDE, re.MULTILINE)
-    known = {"check": parsers.check_parser, "list": parsers.list_parser}
     assert len(commands) == 3
     for words in map(shlex.split, commands):
-        if words[0] in known:
-            known[words[0]]().parse_args(words[1:])
-        else:
-            parsers.run_parser().parse_args(words)
+        name = RUN if words[0].startswith("-") else words.pop(0)
+        command(name).parser().parse_args(words)

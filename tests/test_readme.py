@@ -2,40 +2,66 @@
 
 import re
 import shlex
+import sys
+from types import ModuleType
 
 import pytest
 
 from attention_zoo import names, parse_spec
 from attention_zoo.registry import ATTENTIONS
-from lra.cli import parsers
-from lra.cli.sheets import sheet_text
+from lra.cli import run
+from lra.cli.main import main
 from lra.measure.sheet import read_sheet
 from lra.protocols import expand, get_protocol, override
-from lra.results.record import read_records
-from lra.results.tables import render, tables_of
+from lra.results.reading import read_records
+from lra.results.tables import render
+from lra.results.tables.sheet import sheet_tables
 from lra.system.environment import ROOT
+from lra.tasks import registry
 
 README = (ROOT / "README.md").read_text()
 SHEETS = sorted((ROOT / "results" / "reference").glob("*/measure.json"))
-COMMANDS = re.findall(r"^ *python run_lra\.py (--.+)$", README + parsers.EXAMPLES, re.MULTILINE)
+COMMANDS = re.findall(r"^ *python run_lra\.py (--.+)$", README + run.EXAMPLES, re.MULTILINE)
+# Their output is the run's own: no `--results` and no `--out` among them.
+READING = re.findall(
+    r"^ *python run_lra\.py ((?:table|figure|report)\b[^#\n]*)", README, re.MULTILINE
+)
 
 
-def test_the_demos_table_is_made_from_the_records_beside_it():
+def test_the_demos_table_has_the_records_beside_it():
+    rows = [line.replace("**", "").split() for line in README.splitlines() if line[:2] == "| "]
     records = list(read_records(ROOT / "results" / "reference" / "quick-cpu"))
-    assert render(tables_of(records), "github").strip() in README
-    for name in ("gfsa_cost.txt", "measure.md"):
-        table = (ROOT / "results" / "reference" / "listops-cpu" / name).read_text()
-        assert table.strip() in README
+    assert len(records) == 2
+    for record in records:
+        assert ["|", record.attention, "|", f"{100 * record.test.accuracy:.1f}"] in (
+            row[:4] for row in rows
+        )
 
 
 @pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.parent.name)
-def test_measurements_are_printed_from_the_sheets_beside_them(path):
-    assert path.with_suffix(".md").read_text() == sheet_text(read_sheet(path)) + "\n"
+def test_measurements_on_record_can_be_printed(path):
+    printed = render(sheet_tables(read_sheet(path)), "github")
+    for line in path.with_suffix(".md").read_text().splitlines():
+        if line.startswith("| "):
+            assert f"\n| {line.split()[1]} " in printed
+
+
+@pytest.mark.parametrize("line", READING)
+def test_commands_that_read_runs_run(line, tmp_path, capsys):
+    runs = str(ROOT / "results" / "reference" / "listops-quick-cpu")
+    out = [] if line.startswith("table") else ["--out", str(tmp_path)]
+    assert main([*shlex.split(line), "--results", runs, *out]) == 0
+    assert capsys.readouterr().out and bool(out) == any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_commands_can_be_typed(line):
-    options = parsers.run_parser().parse_args(shlex.split(line))
+def test_commands_can_be_typed(line, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(ROOT / "examples")
+    monkeypatch.setattr(registry, "TASKS", dict(registry.TASKS))
+    monkeypatch.setitem(sys.modules, "your.module", ModuleType("your.module"))
+    monkeypatch.delitem(sys.modules, "parity_task", raising=False)
+    options = run.parser().parse_args(shlex.split(line))
     for task in options.task:
         for settings in expand(options.set):
             override(get_protocol(options.protocol, task), settings)
@@ -45,7 +71,7 @@ def test_commands_can_be_typed(line):
 
 
 def test_there_are_commands():
-    assert len(COMMANDS) >= 6
+    assert len(COMMANDS) >= 6 and len(READING) >= 5
 
 
 def test_every_make_target_is_there():

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.derivatives import Rules, autograd_function, save, tangent
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.operators import FactoredOperator, zero_pads
@@ -16,7 +17,12 @@ from attention_zoo.parts.tokens import softmax_over_tokens
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
 
-Steps = list[tuple[float, float, float]]
+
+@dataclass(frozen=True)
+class Recurrence:
+    """(A, B, C) of Tₖ = (A s + B) Tₖ₋₁ − C Tₖ₋₂ for k = 1 … K, with T₀ = 1."""
+
+    steps: tuple[tuple[float, float, float], ...]
 
 
 @register_attention("agf")
@@ -61,23 +67,26 @@ class AGF(Attention):
         gamma: float = 1e-2,
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
-        if K < 1 or gamma < 0:
-            raise UsageError(f"agf needs K ≥ 1 and gamma ≥ 0, not {K} and {gamma}")
-        self.gamma, self.steps = gamma, recurrence(K, alpha, beta)
+        if not 1 <= K <= 1_000 or gamma < 0:
+            raise UsageError(f"agf needs 1 ≤ K ≤ 1,000 and gamma ≥ 0, not {K} and {gamma}")
+        self.gamma, self.recurrence = gamma, recurrence(K, alpha, beta)
         self.W_Sigma = nn.Linear(dim, heads * head_dim)
         self.theta = nn.Parameter(torch.zeros(K))
-        self.jacobi, self._term = (alpha, beta), None
+        self.jacobi = alpha, beta
+        self._term: Tensor | None = None
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor) -> FactoredOperator:
+    def operator(  # type: ignore[override]  # x: needs_input
+        self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
+    ) -> FactoredOperator:
         dtype = q.dtype
         with full_precision(q, k, self.W_Sigma(x), self.theta) as (q, k, sigma, theta):
             U, V = q.softmax(-1), softmax_over_tokens(k, keep)
             sigma = sigma.sigmoid().unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            left = U * _Polynomial.apply(sigma, theta.tanh(), self.steps)
+            left = U * _Polynomial(sigma, theta.tanh(), self.recurrence)
             self._term = None
             if self.training and self.gamma:
-                gaps = (far_from_orthogonal(zero_pads(factor, keep)) for factor in (U, V))
-                self._term = self.gamma * sum(gaps)
+                gap_U, gap_V = (far_from_orthogonal(zero_pads(factor, keep)) for factor in (U, V))
+                self._term = self.gamma * (gap_U + gap_V)
         return FactoredOperator(left.to(dtype), V.mT.to(dtype), keep)
 
     def auxiliary_loss(self) -> Tensor | None:
@@ -85,13 +94,19 @@ class AGF(Attention):
         term, self._term = self._term, None
         return term
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of copies: without the term, whose graph belongs to the step that made it."""
+        return self.__dict__ | {"_term": None}
+
     def cost(self, inputs: Inputs) -> Cost:
         B, H, N, D = inputs.shape
         sigma = linear_product(self.W_Sigma, B * N, inputs.input_grad)
         gaps = Product(D, N, D, 2 * B * H if self.training and self.gamma else 0)
         return FactoredOperator.cost(inputs, R=D).made_by(sigma, gaps)
 
-    def reference(self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor) -> Tensor:
+    def reference(  # type: ignore[override]  # x: needs_input
+        self, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
+    ) -> Tensor:
         per_query, per_key = q.exp(), k.exp()
         if keep is not None:
             per_key = per_key * keep[:, None, :, None]
@@ -107,8 +122,8 @@ class AGF(Attention):
         return torch.einsum("bhir,bhjr->bhij", U * sigma, V)
 
 
-def recurrence(K: int, alpha: float, beta: float) -> Steps:
-    """(A, B, C) of Tₖ = (A s + B) Tₖ₋₁ − C Tₖ₋₂ for k = 1 … K, with T₀ = 1."""
+def recurrence(K: int, alpha: float, beta: float) -> Recurrence:
+    """That of the Jacobi polynomials of (alpha, beta)."""
     steps, total = [((alpha + beta + 2) / 2, (alpha - beta) / 2, 0.0)], alpha + beta
     for k in range(2, K + 1):
         c = 2 * k + total
@@ -122,7 +137,7 @@ def recurrence(K: int, alpha: float, beta: float) -> Steps:
                 2 * (k + alpha - 1) * (k + beta - 1) * c / divisor,
             )
         )
-    return steps
+    return Recurrence(tuple(steps))
 
 
 def jacobi_polynomial(k: int, alpha: float, beta: float, s: Tensor) -> Tensor:
@@ -131,13 +146,11 @@ def jacobi_polynomial(k: int, alpha: float, beta: float, s: Tensor) -> Tensor:
     def binomial(z: float, j: int) -> float:
         return math.prod((z - i) / (i + 1) for i in range(j))
 
-    return sum(
-        binomial(k + alpha, j)
-        * binomial(k + beta, k - j)
-        * ((s - 1) / 2) ** (k - j)
-        * ((s + 1) / 2) ** j
-        for j in range(k + 1)
-    )
+    total = torch.zeros_like(s)
+    for j in range(k + 1):
+        factor = binomial(k + alpha, j) * binomial(k + beta, k - j)
+        total = total + factor * ((s - 1) / 2) ** (k - j) * ((s + 1) / 2) ** j
+    return total
 
 
 def far_from_orthogonal(x: Tensor) -> Tensor:  # (B, H, N, D)
@@ -145,34 +158,57 @@ def far_from_orthogonal(x: Tensor) -> Tensor:  # (B, H, N, D)
     return (x.mT @ x - torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)).abs().mean()
 
 
-def _orders(s: Tensor, steps: Steps) -> Iterator[Tensor]:
+def _orders(s: Tensor, recurrence: Recurrence) -> Iterator[Tensor]:
     """T₁(s), T₂(s), …"""
-    before, T = 0.0, 1.0
-    for A, B, C in steps:
+    before: Tensor | float = 0.0
+    T: Tensor | float = 1.0
+    for A, B, C in recurrence.steps:
         before, T = T, (A * s + B) * T - C * before
         yield T
 
 
-class _Polynomial(torch.autograd.Function):
+def _slopes(s: Tensor, recurrence: Recurrence) -> Iterator[tuple[Tensor, Tensor]]:
+    """T₁(s) and T′₁(s), T₂(s) and T′₂(s), …"""
+    below: Tensor | float = 1.0
+    before: Tensor | float = 0.0
+    slope: Tensor | float = 0.0
+    for (A, B, C), T in zip(recurrence.steps, _orders(s, recurrence), strict=True):
+        before, slope = slope, A * below + (A * s + B) * slope - C * before
+        below = T
+        yield T, slope
+
+
+@autograd_function
+class _Polynomial(Rules):
     """1 + Σ θₖ Tₖ(s), keeping s alone where autograd would keep two N×D tensors an order."""
 
     @staticmethod
-    def forward(ctx: Any, s: Tensor, theta: Tensor, steps: Steps) -> Tensor:
-        ctx.save_for_backward(s, theta)
-        ctx.steps = steps
+    def forward(s: Tensor, theta: Tensor, recurrence: Recurrence) -> Tensor:
         total = torch.ones_like(s)
-        for weight, T in zip(theta, _orders(s, steps), strict=True):
-            total.addcmul_(weight, T)
+        for weight, T in zip(theta, _orders(s, recurrence), strict=True):
+            total = torch.addcmul(total, weight, T)
         return total
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        s, theta, ctx.recurrence = inputs
+        save(ctx, s, theta)
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         s, theta = ctx.saved_tensors
-        below, before, slope, through_s, through_theta = 1.0, 0.0, 0.0, torch.zeros_like(s), []
-        for weight, (A, B, C), T in zip(theta, ctx.steps, _orders(s, ctx.steps), strict=True):
-            before, slope = slope, A * below + (A * s + B) * slope - C * before
-            through_s.addcmul_(weight, slope)
+        through_s, through_theta = torch.zeros_like(s), []
+        for weight, (T, slope) in zip(theta, _slopes(s, ctx.recurrence), strict=True):
+            through_s = torch.addcmul(through_s, weight, slope)
             through_theta.append((grad * T).sum())
-            below = T
         return grad * through_s, torch.stack(through_theta), None
+
+    @staticmethod
+    def jvp(ctx: Any, ds: Tensor | None, dtheta: Tensor | None, _: None) -> Tensor:
+        s, theta = ctx.saved_tensors
+        ds, dtheta, total = tangent(ds, s), tangent(dtheta, theta), torch.zeros_like(s)
+        for weight, change, (T, slope) in zip(
+            theta, dtheta, _slopes(s, ctx.recurrence), strict=True
+        ):
+            total = total + weight * slope * ds + change * T
+        return total

@@ -14,7 +14,7 @@ from attention_zoo.parts.patterns import (
     full_rows,
     pattern_softmax,
 )
-from attention_zoo.parts.windows import Chosen, ChosenBlocks, Window, places
+from attention_zoo.parts.windows import Chosen, ChosenBlocks, Columns, Window, places
 from attention_zoo.registry import register_attention
 
 
@@ -30,8 +30,11 @@ class BigBird(Attention):
     A draw u (H, blocks, r), whole numbers below 2³¹, stands for r different ones (by Floyd's
     algorithm) of those blocks that are neither global nor in the window, or for all of them where
     there are fewer. So none counts twice, and padding further changes nothing.
-    Public code departs: the benchmark draws from the first 1,024 tokens alone, transformers at most
-    lengths from the first 2r + 5 blocks; in eval it draws nothing, and block 0 counts r + 1 times.
+    Public code departs: the last global block is that of the padded length. The benchmark adds 1 to
+    b zero tokens there, which it does not mask, and draws from the first 1,024 tokens alone;
+    transformers at most lengths from the first 2r + 5 blocks, and in eval it draws nothing, so that
+    block 0 counts r + 1 times. Skyformer's copy draws there, too; at 1,024 tokens the last rows may
+    draw a block of their window, which then counts twice.
     Zaheer et al. 2020 (arXiv 2007.14062), §2, in its ITC form.
     """
 
@@ -41,8 +44,11 @@ class BigBird(Attention):
         time="N",
         memory="N",
         family="sparse",
+        dynamic_length=False,
+        dropout="fixed",
     )
     check_also = ("block=4", "block=2,random=5", "block=3,random=0", "block=1,random=1")
+    draws: Tensor  # (H, blocks, r)
 
     def __init__(
         self,
@@ -74,7 +80,7 @@ class BigBird(Attention):
         last = token[None, -1:] if keep is None else (keep * token).amax(-1, keepdim=True)
         last = last // b  # (B or 1, 1): l
 
-        within = torch.arange(b, device=q.device).expand(len(last), b)
+        within = torch.arange(b, device=q.device).expand(last.shape[0], b)
         index = torch.cat([within, last * b + within], 1)  # (B or 1, 2b)
         twice = torch.cat([within < 0, (last == 0).expand_as(within)], 1)  # l is 0
         there = ((index < N) & ~twice)[:, None, None]
@@ -82,8 +88,11 @@ class BigBird(Attention):
 
         end = last[:, :, None, None, None]
         number = places(N, b, b, q.device).div(b, rounding_mode="floor")  # (n, 1, 3b)
-        parts = [Window(b, b, (number > 0) & (number < end)), Chosen(b, index, there)]
-        i = torch.arange(len(number), device=q.device)
+        parts: list[Columns] = [
+            Window(b, b, (number > 0) & (number < end)),
+            Chosen(b, index, there),
+        ]
+        i = torch.arange(number.shape[0], device=q.device)
         if self.draws.shape[-1]:
             blocks = self._random_blocks(i, last)  # (B or 1, H, n, r)
             drawn = (blocks >= 0).repeat_interleave(b, -1)[..., None, :]
@@ -105,8 +114,8 @@ class BigBird(Attention):
         """The free blocks of i are 1 … i − 2 and i + 2 … l − 1."""
         before = (i - 2).clamp(min=0)
         free = (before + (last - i - 2).clamp(min=0))[:, None]  # (B or 1, 1, n)
-        draws = self.draws[:, : len(i)]
-        picked = draws.new_empty(len(last), *draws.shape[:2], 0)
+        draws = self.draws[:, : i.shape[0]]
+        picked = draws.new_empty(last.shape[0], *draws.shape[:2], 0)
         for j, draw in enumerate(draws.unbind(-1)):
             top = free - draws.shape[-1] + j
             place = draw * (top + 1) >> 31  # in 0 … top

@@ -81,13 +81,15 @@ class Flowformer(Attention):
             phi_q, phi_k = 1 / (1 + torch.exp(-q)), 1 / (1 + torch.exp(-k))
         else:
             phi_q, phi_k = q.clamp(min=0) + 1e-6, k.clamp(min=0) + 1e-6
-        tiny = 1e-300
         flow = torch.einsum("bhid,bhjd,bi,bj->bhij", phi_q, phi_k, real, real)
-        incoming, outgoing = flow.sum(3).clamp(min=tiny), flow.sum(2).clamp(min=tiny)
+        incoming, outgoing = (
+            torch.where(total > 0, total, 1.0) for total in (flow.sum(3), flow.sum(2))
+        )
         conserved_in = torch.einsum("bhij,bhj->bhi", flow, 1 / outgoing)
         conserved_out = torch.einsum("bhij,bhi->bhj", flow, 1 / incoming)
         competing = conserved_out.exp() * real[:, None]
-        competition = competing / competing.sum(-1, keepdim=True).clamp(min=tiny)
+        competitors = competing.sum(-1, keepdim=True)
+        competition = competing / torch.where(competitors > 0, competitors, 1.0)
         allocation = 1 / (1 + torch.exp(-conserved_in))
         n = real.sum(-1)[:, None, None]
         return torch.einsum("bhi,bhij,bhj->bhij", allocation / incoming, flow, competition * n)

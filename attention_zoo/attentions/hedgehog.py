@@ -23,7 +23,8 @@ class Hedgehog(Attention):
     R = 2D features.
 
     The paper's map is [exp(u), exp(−u)]; each half divided by its sum, which is another Ā, is what
-    the authors' later code computes. W (H, D, D) and b (H, 1, D) are learned, apart for q and k,
+    the authors' later code computes. flash-linear-attention takes one softmax over [2u, −2u], a
+    third Ā. W (H, D, D) and b (H, 1, D) are learned, apart for q and k,
     and start as the identity and 0. No 1/√D. Trained by the task alone: the paper's loss that
     distils a softmax model is for converting one.
     log φ is kept, not φ, so that features which underflow are no 0/0 and need no ε.

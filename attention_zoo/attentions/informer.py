@@ -14,6 +14,7 @@ from attention_zoo.operators import RowsOperator
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import register_attention
+from attention_zoo.state import check_on_load
 
 BITS = 31  # of a draw
 
@@ -43,9 +44,11 @@ class Informer(Attention):
         time="N log N",
         memory="N log N",
         family="hashing and sampling",
+        dynamic_length=False,
     )
     # At the kit's N the default takes every row.
     check_also = ("factor=1", "factor=3")
+    draws: Tensor  # (H, U)
 
     def __init__(
         self,
@@ -62,11 +65,12 @@ class Informer(Attention):
             raise UsageError(
                 f"informer needs factor ≥ 1 and redraw ≥ 0, not {self.factor} and {redraw}"
             )
-        lengths = torch.arange(1, max_len + 1)
+        lengths = torch.arange(1, max_len + 1, device="cpu")  # its values are read: not on meta
         few = self._few(lengths)
         self.redraw = redraw if (few < lengths).any() else 0  # with all queries and keys, no draw
         self.register_buffer("draws", torch.empty(heads, int(few[-1]), dtype=torch.long))
         self.resample(torch.Generator().manual_seed(0))
+        check_on_load(self, factor=self.factor)
 
     def resample(self, generator: torch.Generator) -> None:
         self.draws.copy_(torch.randint(2**BITS, self.draws.shape, generator=generator))

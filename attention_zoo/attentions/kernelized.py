@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from attention_zoo.attention import Attention, Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Attention, Support
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import DenseOperator
 from attention_zoo.parts.gaussian import gaussian, gaussian_matrix
@@ -16,7 +16,8 @@ class Kernelized(Attention):
 
     That is softmax attention's numerator exp(qᵢ·kⱼ/√D) times exp(−(|qᵢ|² + |kⱼ|²)/(2√D)), with
     no normaliser: entries lie in (0, 1], rows sum to anything between 0 and the number of real
-    tokens, and nothing divides by a length.
+    tokens, and nothing divides by a length. Skyformer's code has attention dropout on it, as it has
+    on softmax.
     Chen et al. 2021 (arXiv 2111.00035), "kernelized attention".
     """
 
@@ -26,6 +27,8 @@ class Kernelized(Attention):
         time="N²",
         memory="N²",
         family="kernel",
+        dtypes=WITHOUT_FLOAT16,  # rows sum to as much as N
+        dropout="fixed",
     )
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> DenseOperator:

@@ -4,36 +4,43 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.derivatives import Rules, autograd_function, save
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import FactoredOperator
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.registry import register_attention
 
 
-class _EluPlusOne(torch.autograd.Function):
+@autograd_function
+class _EluPlusOne(Rules):
     """φ(x) = x + 1 for x > 0, eˣ else. Not elu(x) + 1, whose −1 + 1 loses all digits of a small
     eˣ. The exponent stops at −30, so that no φ underflows; φ′ = min(φ, 1) needs φ alone."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        features = x.clamp(-30, 0).exp_().add_(x.clamp(min=0))
-        ctx.save_for_backward(features)
-        return features
+    def forward(x: Tensor) -> Tensor:
+        return x.clamp(-30, 0).exp_().add_(x.clamp(min=0))
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        save(ctx, output)
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (features,) = ctx.saved_tensors
-        return features.clamp(max=1).mul_(grad)
+        return features.clamp(max=1) * grad
+
+    jvp = backward
 
 
 @register_attention("linear")
 class Linear(Attention):
     """Ā = D⁻¹ φ(q) φ(k)ᵀ with φ(x) = elu(x) + 1 and D its row sums; R = D features.
 
+    Departures from public code: Nyströmformer's LRA code has a `linear` without a normaliser,
+    φ(q) φ(k)ᵀ / √N for padded length N; Google's LRA code adds ε = 10⁻⁶ to D and takes padding for
+    tokens.
     Katharopoulos et al. 2020 (arXiv 2006.16236), eqs. 5 and 7.
     """
 
@@ -46,7 +53,7 @@ class Linear(Attention):
     )
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
-        return feature_map_operator(q, k, keep, _EluPlusOne.apply)
+        return feature_map_operator(q, k, keep, _EluPlusOne)
 
     def cost(self, inputs: Inputs) -> Cost:
         return FactoredOperator.cost(inputs, R=self.head_dim)

@@ -16,12 +16,12 @@ from attention_zoo.registry import register_attention
 
 class ProjectedOperator(FactoredOperator):
     """Ā = left·F with one F for the batch: v is masked in the place of F's columns, which would
-    take a copy of F for every example and head."""
+    take a copy of F for every example (and head, where they share it)."""
 
     def __init__(
         self,
         left: Tensor,  # (B, H, N, R)
-        F: Tensor,  # (R, N)
+        F: Tensor,  # (R, N), or (H, R, N)
         keep: Tensor | None = None,  # (B, N)
     ) -> None:
         AttentionOperator.__init__(self, left, keep)
@@ -37,8 +37,9 @@ class ProjectedOperator(FactoredOperator):
 
 
 def _project(w: Tensor, x: Tensor) -> Tensor:
-    """w (R, N) times x (B, H, N, D) as one product, so that w's gradient is one as well."""
-    return torch.einsum("rn,bhnd->bhrd", w, x)
+    """w (R, N) or (H, R, N) times x (B, H, N, D) as one product (a head), so that w's gradient is
+    one as well."""
+    return torch.einsum("rn,bhnd->bhrd" if w.dim() == 2 else "hrn,bhnd->bhrd", w, x)
 
 
 @register_attention("linformer")
@@ -46,12 +47,14 @@ class Linformer(Attention):
     """Ā = softmax(q (E k)ᵀ / √D) · F, with learned E and F (R, max_len) shared by the heads.
 
     rank: R (256, the Nyströmformer repository's). share: `kv` takes F = E (there and in Google's
-    LRA), `heads` an F of its own. A token meets the column of its position; columns of pads are
-    zero in F and meet k = 0 in E. Rows sum to anything: F is not normalised.
+    LRA), `heads` an F of its own. per_head: E and F (H, R, max_len), each head with its own, as in
+    the Nyströmformer and Skyformer repositories. A token meets the column of its position; columns
+    of pads are zero in F and meet k = 0 in E. Rows sum to anything: F is not normalised.
     The softmax runs over the R rows of E k, for any length.
-    Weights are drawn from N(0, 0.02²) as there, but each layer has its own: the Nyströmformer
-    repository has one E (per head) for all layers, the Skyformer repository's is never trained,
-    being a moved copy that is no parameter.
+    Departures from public code: weights are drawn from N(0, 0.02²) as in those repositories, but
+    each layer has its own and trains it: Nyströmformer's has one E for all layers, Skyformer's E is
+    never trained, being a moved copy that is no parameter. Google's starts Xavier-uniform and takes
+    padding for tokens.
     Wang et al. 2020 (arXiv 2006.04768), eq. 7.
     """
 
@@ -62,7 +65,7 @@ class Linformer(Attention):
         memory="N",
         family="low rank",
     )
-    check_also = ("rank=4", "rank=12,share=heads")
+    check_also = ("rank=4", "per_head=true,rank=12,share=heads")
 
     def __init__(
         self,
@@ -72,30 +75,33 @@ class Linformer(Attention):
         max_len: int,
         rank: int = 256,
         share: Literal["kv", "heads"] = "kv",
+        per_head: bool = False,
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
         if rank < 1:
             raise UsageError(f"linformer needs rank ≥ 1, not {rank}")
-        self.E = nn.Parameter(0.02 * torch.randn(rank, max_len))
-        self.F = nn.Parameter(0.02 * torch.randn(rank, max_len)) if share == "heads" else None
+        shape = (heads, rank, max_len) if per_head else (rank, max_len)
+        self.E = nn.Parameter(0.02 * torch.randn(shape))
+        self.F = nn.Parameter(0.02 * torch.randn(shape)) if share == "heads" else None
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
         dtype, N = q.dtype, q.shape[2]
         F = self.E if self.F is None else self.F
-        with full_precision(q, k, self.E[:, :N]) as (q, k, E):
+        with full_precision(q, k, self.E[..., :N]) as (q, k, E):
             keys = _project(E, k)
             left = ((q * self.head_dim**-0.5) @ keys.mT).softmax(-1)
-        return ProjectedOperator(left.to(dtype), F[:, :N].to(dtype), keep)
+        return ProjectedOperator(left.to(dtype), F[..., :N].to(dtype), keep)
 
     def cost(self, inputs: Inputs) -> Cost:
-        (B, H, N, D), R = inputs.shape, len(self.E)
+        (B, H, N, D), R = inputs.shape, self.E.shape[-2]
         keys, scores = Product(R, N, D, B * H), Product(N, D, R, B * H)
         return ProjectedOperator.cost(inputs, R).made_by(keys, scores)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         real = torch.ones_like(q[:, 0, :, 0]) if keep is None else keep
-        E = self.E[:, : q.shape[2]] * real[:, None]  # (B, R, N)
-        F = E if self.F is None else self.F[:, : q.shape[2]] * real[:, None]
-        keys = torch.einsum("brj,bhjd->bhrd", E, k)
+        real = real[:, None, None]
+        E = self.E[..., : q.shape[2]].expand(q.shape[1], -1, -1) * real  # (B, H, R, N)
+        F = E if self.F is None else self.F[..., : q.shape[2]] * real
+        keys = torch.einsum("bhrj,bhjd->bhrd", E, k)
         logits = torch.einsum("bhid,bhrd->bhir", q, keys) / math.sqrt(q.shape[-1])
-        return torch.einsum("bhir,brj->bhij", logits.softmax(-1), F)
+        return torch.einsum("bhir,bhrj->bhij", logits.softmax(-1), F.expand_as(E))

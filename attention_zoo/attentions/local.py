@@ -21,8 +21,8 @@ class Local(Attention):
     benchmark's and Liu et al.'s, 1 gives a query block a larger memory block as Parmar et al. do.
     Blocks are counted from position 0, whatever the mask; the last may be shorter.
     The benchmark's own code folds the sequence the other way round, so that its "blocks" are the
-    tokens of equal i mod (⌊N/b⌋ + 1), and which they are depends on the padding; here they are
-    what its paper says.
+    tokens of equal i mod (⌊N/b⌋ + 1), and which they are depends on the padding; the 1 to b zero
+    tokens that it adds at the end are not masked. Here they are what its paper says.
     Liu et al. 2018 (arXiv 1801.10198); Parmar et al. 2018 (arXiv 1802.05751); a baseline of Tay et
     al. 2021 (arXiv 2011.04006).
     """
@@ -33,6 +33,8 @@ class Local(Attention):
         time="N",
         memory="N",
         family="sparse",
+        dynamic_length=False,
+        dropout="fixed",
     )
     check_also = ("block=4", "block=4,neighbours=1", "block=3,neighbours=2")
 

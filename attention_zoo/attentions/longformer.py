@@ -25,8 +25,9 @@ class Longformer(Attention):
     b = w/2 between 16 and 64.
 
     window: w, ½w tokens on each side besides the token itself, as §3.1 has it; 64 from the LRA runs
-    of MRA attention (the LRA benchmark takes 512). globals: G, the first G positions, of which a
-    padded one has no weight, as any other; 1 from those runs too (the benchmark has none).
+    of MRA attention. globals: G, the first G positions, of which a padded one has no weight, as any
+    other; 1 from those runs too. The LRA benchmark has no global tokens and takes 512, but looks
+    from i − 255 to i + 256, a token less.
     One softmax over window and global columns, none counted twice. The paper gives global tokens
     projections of their own, which are no matter of Ā(q, k) and would add parameters; the runs
     above tie them to those of q, k and v, which gives this Ā. Its dilated windows are left out.
@@ -39,6 +40,8 @@ class Longformer(Attention):
         time="N",
         memory="N",
         family="sparse",
+        dynamic_length=False,
+        dropout="fixed",
     )
     check_also = ("window=4", "window=6,globals=3", "window=2,globals=0", "window=40,globals=20")
 

@@ -1,5 +1,6 @@
 """Performer: softmax attention by positive random features, and its generalisation."""
 
+import math
 from typing import Literal
 
 import torch
@@ -17,17 +18,24 @@ from attention_zoo.registry import register_attention
 
 @register_attention("performer")
 class Performer(Attention):
-    """FAVOR+: Ā = D⁻¹ φ(q) φ(k)ᵀ, φ(x)ᵣ = exp(ωᵣ·x′ − |x′|²/2), x′ = x / D^¼, which estimates
-    softmax(q kᵀ / √D) without bias before the normalisation.
+    """FAVOR+: Ā = D⁻¹ φ(q) φ(k)ᵀ, φ(x)ᵣ = exp(ωᵣ·x′ − |x′|²/2), x′ = √s x, which estimates
+    softmax(s q kᵀ) without bias before the normalisation.
 
     features: R, the orthogonal Gaussian ω (R, D), shared by the heads. redraw: training steps
     between two draws (0: never again); fixed in eval and saved with the weights.
-    No stabiliser and no ε: the row-stochastic scaling is made of the exponents, and in it |q′|²/2
-    cancels.
-    kernel: relu is the paper's generalised attention, φ(x)ᵣ = ReLU(ωᵣ·x′) + 10⁻³, as in
-    performer-pytorch; Google's code has x for x′, beside which the same ε is smaller. With it,
-    features=0 leaves ω out, φ(x) = ReLU(x) + 10⁻³: LRA's own configurations (but ListOps') have
-    these deterministic features, and their 256 go unused.
+    logit_scale: s; auto is the paper's 1/√D. The LRA code of Nyströmformer and Skyformer scales q
+    and k before it calls performer-pytorch, which scales them again: it has s = 1/D, which is
+    logit_scale=1/D, with features=256 and 128, redraw=0.
+    kernel: relu is the paper's generalised attention, φ(x)ᵣ = ReLU(ωᵣ·x / D^¼) + 10⁻³, as in
+    performer-pytorch; Google's code has x for x / D^¼, beside which the same ε is smaller. With
+    it, features=0 leaves ω out, φ(x) = ReLU(x) + 10⁻³: LRA's own configurations (but ListOps')
+    have these deterministic features, and their 256 go unused.
+    No stabiliser and no ε in the softmax features: the row-stochastic scaling is made of the
+    exponents, and in it |q′|²/2 cancels. Departures from public code: performer-pytorch adds
+    ε = 10⁻⁴, and Google's code 10⁻⁶, to features divided by the largest (of the keys: of all
+    tokens, in that LRA code of the batch), which draws rows with small features to the mean. In
+    that LRA code padded keys are zeroed and stay in the denominator by φ(0) > 0, in Google's they
+    are not masked; Google's softmax features are drawn anew at each pass, in eval too.
     Choromanski et al. 2021 (arXiv 2009.14794), lemma 1 (eq. 7), eqs. 4 and 5, §2.4.
     """
 
@@ -39,13 +47,15 @@ class Performer(Attention):
         family="feature maps",
     )
 
+    formula = ("kernel", {"logit_scale": "softmax"})
     # R = 12 < 2D takes the closed form of polynomials at the kit's D = 8, R = 64 the other.
     check_also = (
-        "features=12",
+        "features=12,logit_scale=0.3",
         "features=64",
         "kernel=relu,features=12",
         "kernel=relu,features=0",
     )
+    omega: Tensor  # (R, D)
 
     def __init__(
         self,
@@ -56,6 +66,7 @@ class Performer(Attention):
         features: int = 256,
         redraw: int = 1000,
         kernel: Literal["softmax", "relu"] = "softmax",
+        logit_scale: float | Literal["auto", "1/D"] = "auto",
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
         least = 0 if kernel == "relu" else 1
@@ -63,21 +74,28 @@ class Performer(Attention):
             raise UsageError(
                 f"performer needs features ≥ {least} and redraw ≥ 0, not {features} and {redraw}"
             )
+        scales = {"auto": head_dim**-0.5, "1/D": 1 / head_dim}
+        self.logit_scale = scales[logit_scale] if isinstance(logit_scale, str) else logit_scale
+        if logit_scale != "auto" and (kernel == "relu" or self.logit_scale <= 0):
+            raise UsageError(
+                "performer needs logit_scale > 0, and kernel=softmax where it is given, "
+                f"not {logit_scale} and {kernel}"
+            )
         self.redraw, self.kernel = redraw if features else 0, kernel
         self.register_buffer("omega", torch.empty(features, head_dim))
         self.resample(torch.Generator().manual_seed(0))
 
     def resample(self, generator: torch.Generator) -> None:
         if len(self.omega):
-            self.omega.copy_(orthogonal_gaussian(*self.omega.shape, generator))
+            self.omega.copy_(orthogonal_gaussian(len(self.omega), self.head_dim, generator))
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
         if self.kernel == "relu":
             return feature_map_operator(q, k, keep, self._relu_features)
         dtype = q.dtype
         with full_precision(q, k) as (q, k):
-            omega = self.omega.to(q.dtype).mT * self.head_dim**-0.25
-            keys = k @ omega - k.square().sum(-1, keepdim=True) / (2 * self.head_dim**0.5)
+            omega = self.omega.to(q.dtype).mT * self.logit_scale**0.5
+            keys = k @ omega - k.square().sum(-1, keepdim=True) * (self.logit_scale / 2)
             left, right = log_row_stochastic_factors(q @ omega, keys, keep)
         return FactoredOperator(left.to(dtype), right.to(dtype), keep)
 
@@ -99,7 +117,7 @@ class Performer(Attention):
             return torch.einsum("bhnd,rd->bhnr", x, self.omega.to(x.dtype)).clamp(min=0) + 1e-3
 
         def softmax_features(x: Tensor) -> Tensor:
-            x = x / self.head_dim**0.25
+            x = x * math.sqrt(self.logit_scale)
             norms = torch.einsum("bhnd,bhnd->bhn", x, x)[..., None]
             return torch.exp(torch.einsum("bhnd,rd->bhnr", x, self.omega.to(x.dtype)) - norms / 2)
 

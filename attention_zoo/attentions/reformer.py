@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.derivatives import Rules, autograd_function, save
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import (
@@ -47,7 +48,9 @@ class Reformer(Attention):
     further 1/√D, and |q|² + 1e-6·D in place of |q|².
     That code departs from the paper, which is followed here: it attends across buckets, counts a
     pair in each round where it met, lets the first chunk look back at the last, and takes the
-    padded length for n.
+    padded length for n. Google's LRA code does so, too, and differs further: always 10 chunks and
+    10 buckets, logits √D q·q of queries that are not normalised, a token among its own Pᵢ, padding
+    hashed as tokens, and no output projection; of 2 chunks it is softmax(√D q qᵀ).
     Kitaev et al. 2020 (arXiv 2001.04451), §2 and the appendix on multi-round attention.
     """
 
@@ -57,6 +60,7 @@ class Reformer(Attention):
         time="N log N",
         memory="N",
         family="hashing and sampling",
+        dynamic_length=False,
     )
     projections = ("q",)
     # Chunks that are small beside the kit's 17 and 33 tokens, which then have several digits, too.
@@ -64,6 +68,7 @@ class Reformer(Attention):
     exceptions: ClassVar = {
         "autocast": "a bucket is a discrete function of q: one that bfloat16 rounds flips some",
     }
+    rotations: Tensor  # (H, hashes, D, axes)
 
     def __init__(
         self,
@@ -104,14 +109,14 @@ class Reformer(Attention):
             index, there = neighbours(-(-N // m), 1, 0, q.device)
 
             # Two tokens meet in a round where their codes there differ by 0 or 1.
-            code = (bucket * (len(index) + 1) + place // m).masked_fill(~real, -1)
+            code = (bucket * (index.shape[0] + 1) + place // m).masked_fill(~real, -1)
             visible = _meet(code.gather(-1, order), m, index, there)  # (B, H, R, n, m, 2m)
             for r in range(self.hashes - 1):
                 earlier = code[:, :, r, None].expand(-1, -1, self.hashes - r - 1, -1)
                 earlier = earlier.gather(-1, order[:, :, r + 1 :])
                 visible[:, :, r + 1 :] &= ~_meet(earlier, m, index, there)
 
-            queries = _Sort.apply(q, order, place).flatten(1, 2)  # (B, H·R, N, D)
+            queries = _Sort(q, order, place).flatten(1, 2)  # (B, H·R, N, D)
             keys = gather_blocks(to_blocks(_unit(queries), m), index)
             logits = to_blocks(queries, m) @ keys.mT  # (B, H·R, n, m, 2m)
             itself = torch.eye(m, dtype=torch.bool, device=q.device)
@@ -142,8 +147,8 @@ class Reformer(Attention):
         top = top.expand_as(order).gather(-1, order).flatten(1, 2)[..., None]
         terms = (logits - to_blocks(top, self.chunk)).exp_()
         totals = from_blocks(terms.sum(-1, keepdim=True), N).unflatten(1, rounds)
-        total = _Unsort.apply(totals, order, place).masked_fill(~real[:, 0, ..., None], 1.0)
-        share = _Sort.apply(total.reciprocal(), order, place).flatten(1, 2)
+        total = _Unsort(totals, order, place).masked_fill(~real[:, 0, ..., None], 1.0)
+        share = _Sort(total.reciprocal(), order, place).flatten(1, 2)
         return terms * to_blocks(share, self.chunk)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
@@ -210,31 +215,47 @@ def _take(
     return x.reshape(-1, D).index_select(0, (start + index).flatten()).view(*index.shape, D)
 
 
-class _Sort(torch.autograd.Function):
+@autograd_function
+class _Sort(Rules):
     """(B, H, N, D) to (B, H, R, N, D) in the order of each round. Its adjoint `_Unsort` is a
     lookup as well, where autograd would add into rows."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, order: Tensor, place: Tensor) -> Tensor:
-        ctx.save_for_backward(order, place)
+    def forward(x: Tensor, order: Tensor, place: Tensor) -> Tensor:
         return _take(x[:, :, None], order)
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        save(ctx, *inputs[1:])
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _Unsort.apply(grad, *ctx.saved_tensors), None, None
+        return _Unsort(grad, *ctx.saved_tensors), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor, *_: None) -> Tensor:
+        return _Sort(dx, *ctx.saved_tensors)
 
 
-class _Unsort(torch.autograd.Function):
+@autograd_function
+class _Unsort(Rules):
     """(B, H, R, N, D) in the order of each round to their sum (B, H, N, D)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, order: Tensor, place: Tensor) -> Tensor:
-        ctx.save_for_backward(order, place)
+    def forward(x: Tensor, order: Tensor, place: Tensor) -> Tensor:
         return _take(x, place).sum(2)
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        save(ctx, *inputs[1:])
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _Sort.apply(grad, *ctx.saved_tensors), None, None
+        return _Sort(grad, *ctx.saved_tensors), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, dx: Tensor, *_: None) -> Tensor:
+        return _Unsort(dx, *ctx.saved_tensors)
 
 
 class _RoundsOperator(AttentionOperator):
@@ -252,5 +273,5 @@ class _RoundsOperator(AttentionOperator):
         self.rounds, self.order, self.place = rounds, order, place
 
     def _apply(self, v: Tensor) -> Tensor:
-        y = self.rounds._apply(_Sort.apply(v, self.order, self.place).flatten(1, 2))
-        return _Unsort.apply(y.unflatten(1, self.order.shape[1:3]), self.order, self.place)
+        y = self.rounds._apply(_Sort(v, self.order, self.place).flatten(1, 2))
+        return _Unsort(y.unflatten(1, self.order.shape[1:3]), self.order, self.place)

@@ -41,6 +41,7 @@ class RFA(Attention):
 
     # 2R = 12 < 2D takes the closed form of polynomials at the kit's D = 8.
     check_also = ("features=6,tau=1.5",)
+    omega: Tensor  # (H, R, D)
 
     def __init__(
         self,

@@ -32,8 +32,9 @@ class Sinkhorn(Attention):
     there given as the paper's best. w (H, D, ⌈max_len/b⌉) and c are learned; as k is linear in x, w
     stands for the paper's network on the sums of x, without its inner layer.
     Left out: Gumbel noise on S in training, which would make Ā random. Google's code differs: it
-    sums R and the keys over blocks separately, so that its sorted blocks are all the same, and
-    adds two softmaxes. lucidrains' sorts by means of q and k instead and keeps one block.
+    takes a softmax for R and sums R and the keys over blocks separately, so that each sorted block
+    is the plain sum of all; a block is the tokens of equal i mod N/b; and it adds two softmaxes.
+    lucidrains' sorts by means of q and k instead and keeps one block.
     Tay et al. 2020 (arXiv 2002.11296), Sparse Sinkhorn Attention.
     """
 
@@ -43,6 +44,7 @@ class Sinkhorn(Attention):
         time="N²",
         memory="N²",
         family="hashing and sampling",
+        dynamic_length=False,
     )
     check_also = ("block=4", "block=3,iterations=2")
     exceptions: ClassVar = {
@@ -61,9 +63,9 @@ class Sinkhorn(Attention):
         temperature: float = 0.75,
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
-        if block < 1 or iterations < 0 or not temperature > 0:
+        if block < 1 or not 0 <= iterations <= 1_000 or not temperature > 0:
             raise UsageError(
-                "sinkhorn needs block ≥ 1, iterations ≥ 0 and temperature > 0, "
+                "sinkhorn needs block ≥ 1, 0 ≤ iterations ≤ 1,000 and temperature > 0, "
                 f"not {block}, {iterations} and {temperature}"
             )
         self.block, self.iterations, self.temperature = block, iterations, temperature
@@ -120,7 +122,7 @@ class Sinkhorn(Attention):
         real = keep[:, None, None].to(q.dtype)  # (B, 1, 1, N)
         place = torch.arange(N)
         block, slot = place // self.block, place % self.block
-        inside = (block == torch.arange(block[-1] + 1)[:, None]).to(q.dtype)  # (n, N)
+        inside = (block == torch.arange(int(block[-1]) + 1)[:, None]).to(q.dtype)  # (n, N)
 
         sums = torch.einsum("jp,bhpd->bhjd", inside, k)
         S = torch.einsum("bhid,hdj->bhij", sums, self.sort_weight[..., : len(inside)])

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from attention_zoo.attention import Attention, Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Attention, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import LandmarkOperator
@@ -40,8 +40,11 @@ class Skyformer(Attention):
         time="N",
         memory="N",
         family="low rank",
+        dynamic_length=False,
+        dtypes=WITHOUT_FLOAT16,  # rows sum to as much as N
     )
     check_also = ("features=12", "features=5,iterations=3")
+    turn: Tensor  # (2, max_len)
 
     def __init__(
         self,
@@ -55,10 +58,10 @@ class Skyformer(Attention):
         redraw: int = 1,
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
-        if features < 1 or iterations < 0 or ridge <= 0 or redraw < 0:
+        if features < 1 or not 0 <= iterations <= 1_000 or ridge <= 0 or redraw < 0:
             raise UsageError(
-                "skyformer needs features ≥ 1, iterations ≥ 0, ridge > 0 and redraw ≥ 0, not "
-                f"{features}, {iterations}, {ridge} and {redraw}"
+                "skyformer needs features ≥ 1, 0 ≤ iterations ≤ 1,000, ridge > 0 and redraw ≥ 0, "
+                f"not {features}, {iterations}, {ridge} and {redraw}"
             )
         self.features, self.iterations, self.ridge = features, iterations, ridge
         self.redraw = redraw
@@ -100,7 +103,9 @@ class Skyformer(Attention):
 
     def _unpadded(self, q: Tensor, k: Tensor) -> Tensor:  # (H, n, D) to (H, n, n)
         lifted = torch.cat([q, k], 1)  # (H, 2n, D)
-        places = torch.cat([half[: q.shape[1]] for half in self.turn]).argsort()[: self.features]
+        places = torch.cat([half[: q.shape[1]] for half in self.turn.unbind()]).argsort()[
+            : self.features
+        ]
         s = lifted[None, :, places]
         sketch, middle = gaussian_matrix(lifted[None], s)[0], gaussian_matrix(s, s)[0]
         middle = middle + self.ridge * torch.eye(len(places), dtype=q.dtype)

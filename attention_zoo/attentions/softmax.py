@@ -23,6 +23,7 @@ class Softmax(Attention):
         time="N²",
         memory="N²",
         family="softmax",
+        dropout="fixed",
     )
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> DenseOperator:

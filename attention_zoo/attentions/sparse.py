@@ -12,6 +12,7 @@ from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.parts.patterns import PatternOperator, pattern_softmax
 from attention_zoo.parts.windows import Strided, Window, band
 from attention_zoo.registry import register_attention
+from attention_zoo.state import check_on_load
 
 
 @register_attention("sparse")
@@ -22,8 +23,8 @@ class Sparse(Attention):
     stride: ℓ; 0 stands for ⌈√max_len⌉, the paper's ℓ close to √N. It follows max_len and not N, so
     that padding changes nothing. Both sets are merged in one softmax (§5.1's single head for the
     union), and i, which is in both, counts once. The paper's patterns are causal, for LRA's tasks
-    they are not. The LRA benchmark runs the paper's "fixed" pattern, blocks of 50, causal, with a
-    dense mask.
+    they are not. The LRA benchmark runs the paper's "fixed" pattern, blocks of 50 with c = 10,
+    causal, with a dense mask.
     Child et al. 2019 (arXiv 1904.10509), §4.3.
     """
 
@@ -33,6 +34,8 @@ class Sparse(Attention):
         time="N√N",
         memory="N√N",
         family="sparse",
+        dynamic_length=False,
+        dropout="fixed",
     )
     check_also = ("stride=4", "stride=1", "stride=40")
 
@@ -41,6 +44,7 @@ class Sparse(Attention):
         if stride < 0:
             raise UsageError(f"sparse needs stride ≥ 0 (0 for ⌈√max_len⌉), not {stride}")
         self.stride = stride or math.isqrt(max_len - 1) + 1
+        check_on_load(self, stride=self.stride)
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> PatternOperator:
         b = self.stride

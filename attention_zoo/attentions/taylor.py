@@ -24,6 +24,10 @@ class _Float32Factors(FactoredOperator):
         super().__init__(left, right, keep)
         self.like = like
 
+    @property
+    def _keys(self) -> Tensor:
+        return self.right.mT
+
     def _apply(self, v: Tensor) -> Tensor:
         with full_precision(v) as (wide,):
             return super()._apply(wide).to(v.dtype)

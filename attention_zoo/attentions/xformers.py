@@ -1,14 +1,19 @@
 """Exact softmax attention by xformers' memory-efficient kernels."""
 
 import importlib.util
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
+from attention_zoo.derivatives import first_order
 from attention_zoo.errors import UnsupportedError, one_line
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator
+from attention_zoo.packing import Packing
 from attention_zoo.parts.exact import softmax_matrix
 from attention_zoo.registry import register_attention
 
@@ -19,9 +24,9 @@ INSTEAD = "`sdpa` is the same mathematics in torch's own kernels"
 class MemoryEfficient(Attention):
     """Ā = softmax(q kᵀ / √D) by xformers.ops.memory_efficient_attention (tested: 0.0.35).
 
-    Padded batches are packed: the real tokens of all examples as one sequence under a
-    BlockDiagonalMask, the only padding that its kernels train with; the gather and scatter are
-    part of its cost. Head widths are multiples of 8 (16-bit alignment) up to 256 (its flash
+    Batches are packed: the real tokens of all examples as one sequence under a BlockDiagonalMask,
+    the only padding that its kernels train with; where a batch comes padded, the gather and scatter
+    are part of its cost. Head widths are multiples of 8 (16-bit alignment) up to 256 (its flash
     kernel). Rabe & Staats 2021 (arXiv 2112.05682); Lefaudeux et al. 2022.
     """
 
@@ -31,13 +36,26 @@ class MemoryEfficient(Attention):
         time="N²",
         memory="N",
         family="softmax",
+        second_derivatives=False,
+        vmap=False,
         devices=("cuda",),
         dtypes=(torch.float32, torch.bfloat16, torch.float16),
         head_dims=(8, 256, 8),
+        dropout="redrawn",
     )
+
+    exceptions: ClassVar = {
+        "export": "the mask's values decide the shapes of packed batches",
+    }
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
         return PackedOperator(q, k, keep)
+
+    def packs(self, x: Tensor) -> bool:
+        return True
+
+    def packed(self, q: Tensor, k: Tensor, packing: Packing) -> AttentionOperator:
+        return PackedOperator(q, k, None, packing.lengths)
 
     def cost(self, inputs: Inputs) -> Cost:
         """Backward the kernels compute the scores anew, a fifth product; padded tokens are left
@@ -58,10 +76,19 @@ class MemoryEfficient(Attention):
 
 
 class PackedOperator(AttentionOperator):
-    """Packs q and k once, and each v as it comes."""
+    """Packs q and k once, and each v as it comes. lengths: of the examples where they are packed
+    already. p: of dropout, drawn at each application."""
 
-    def __init__(self, q: Tensor, k: Tensor, keep: Tensor | None) -> None:
+    def __init__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        keep: Tensor | None,
+        lengths: Sequence[int] = (),
+        p: float = 0.0,
+    ) -> None:
         super().__init__(q, keep)
+        self._given, self._p = (q, k, keep, lengths), p
         try:
             from xformers.ops import memory_efficient_attention
             from xformers.ops.fmha import BlockDiagonalMask
@@ -72,9 +99,12 @@ class PackedOperator(AttentionOperator):
         if keep is not None:
             lengths = [n for n in keep.sum(-1).tolist() if n]
             self._real = keep.flatten().nonzero().squeeze(-1)  # (ΣM,)
-            if lengths:
-                self._bias = BlockDiagonalMask.from_seqlens(lengths, device=q.device)
+        if lengths:
+            self._bias = BlockDiagonalMask.from_seqlens(lengths, device=q.device)
         self._q, self._k = self._pack(q), self._pack(k)
+
+    def dropout(self, p: float) -> "PackedOperator":
+        return PackedOperator(*self._given, p)
 
     def _pack(self, x: Tensor) -> Tensor:
         """(B, H, N, D) to xformers' (B, N, H, D), or (1, ΣM, H, D) of the real tokens."""
@@ -84,10 +114,9 @@ class PackedOperator(AttentionOperator):
     def _apply(self, v: Tensor) -> Tensor:
         if self._real is not None and self._bias is None:
             return torch.zeros_like(v)  # no example has a real token
+        kernel = partial(self._memory_efficient_attention, attn_bias=self._bias, p=self._p)
         try:
-            out = self._memory_efficient_attention(
-                self._q, self._k, self._pack(v), attn_bias=self._bias
-            )
+            out = first_order("xformers", kernel, self._q, self._k, self._pack(v))
         except NotImplementedError as error:
             raise UnsupportedError(f"xformers: {one_line(error)}; {INSTEAD}") from error
         if self._real is not None:

@@ -5,15 +5,16 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from attention_zoo.attention import Attention, Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Attention, Support
+from attention_zoo.derivatives import Rules, autograd_function, save
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, CollisionOperator, DenseOperator
 from attention_zoo.parts.hyperplanes import random_hyperplanes, side_codes
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
+from attention_zoo.state import check_on_load
 
 
 @register_attention("yoso")
@@ -40,6 +41,8 @@ class Yoso(Attention):
         time="N",
         memory="N",
         family="hashing and sampling",
+        surrogate_gradient=True,
+        dtypes=WITHOUT_FLOAT16,  # rows sum to as much as N
     )
     exceptions: ClassVar = {
         "autocast": "a hash is not continuous: rounding q or k to bfloat16 "
@@ -47,6 +50,7 @@ class Yoso(Attention):
     }
     # Few bits fill the buckets at the kit's N; one bit has the largest.
     check_also = ("hashes=3,bits=2", "hashes=1,bits=1")
+    planes: Tensor  # (H, m, τ, D)
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class Yoso(Attention):
         self.resample(torch.Generator().manual_seed(0))
 
     def resample(self, generator: torch.Generator) -> None:
-        self.planes.copy_(random_hyperplanes(*self.planes.shape, generator))
+        self.planes.copy_(random_hyperplanes(self.planes.shape, generator))
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
         like = q
@@ -106,6 +110,9 @@ class YosoE(Attention):
         time="N²",
         memory="N²",
         family="hashing and sampling",
+        surrogate_gradient=True,
+        dropout="fixed",
+        dtypes=WITHOUT_FLOAT16,  # rows sum to as much as N
     )
     check_also = ("bits=1", "bits=9")
 
@@ -114,11 +121,12 @@ class YosoE(Attention):
     ) -> None:
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
         self.bits = _bits(bits, max_len)
+        check_on_load(self, bits=self.bits)
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> DenseOperator:
         dtype = q.dtype
         with full_precision(q, k) as (q, k):
-            matrix = _Expected.apply(_unit(q) @ _unit(k).mT, self.bits, keep)
+            matrix = _Expected(_unit(q) @ _unit(k).mT, self.bits, keep)
         return DenseOperator(matrix.to(dtype), keep)
 
     def cost(self, inputs: Inputs) -> Cost:
@@ -134,30 +142,37 @@ class YosoE(Attention):
         return _straight_through(expected, cosines, self.bits, keep)
 
 
-class _Expected(torch.autograd.Function):
-    """(1 − arccos(c)/π)^τ of cosines, with (τ/2) times itself for its derivative."""
+@autograd_function
+class _Expected(Rules):
+    """(1 − arccos(c)/π)^τ of cosines; for its derivative (τ/2) times itself, as a constant."""
 
     @staticmethod
-    def forward(ctx: Any, cosines: Tensor, bits: int, keep: Tensor | None) -> Tensor:
+    def forward(cosines: Tensor, bits: int, keep: Tensor | None) -> Tensor:
         matrix = cosines.clamp(-1, 1).acos_().div_(-math.pi).add_(1).pow_(bits)
-        if keep is not None:
-            matrix.masked_fill_(~keep[:, None, None], 0)
-        ctx.save_for_backward(matrix)
-        ctx.slope = bits / 2
-        return matrix
+        # In place: k was masked before, so that the cosines are of as many examples as `keep`.
+        return matrix if keep is None else matrix.masked_fill_(~keep[:, None, None], 0)
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        save(ctx, output)
+        ctx.slope = inputs[1] / 2
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (matrix,) = ctx.saved_tensors
-        return (grad * matrix).mul_(ctx.slope), None, None
+        return (grad * matrix.detach()).mul_(ctx.slope), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, change: Tensor, *_: None) -> Tensor:
+        (matrix,) = ctx.saved_tensors
+        return change * matrix.detach() * ctx.slope
 
 
 def _bits(bits: int | Literal["auto"], max_len: int) -> int:
-    bits = max(1, math.ceil(math.log2(max_len))) if bits == "auto" else bits
-    if not 1 <= bits <= 16:
-        raise UsageError(f"yoso needs bits in 1–16, not {bits}")
-    return bits
+    number = max(1, math.ceil(math.log2(max_len))) if bits == "auto" else bits
+    if not 1 <= number <= 16:
+        raise UsageError(f"yoso needs bits in 1–16, not {number}")
+    return number
 
 
 def _normalised(y: Tensor) -> Tensor:

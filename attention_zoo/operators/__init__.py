@@ -13,6 +13,7 @@ from attention_zoo.operators.convolution import (
     toeplitz,
 )
 from attention_zoo.operators.dense import DenseOperator
+from attention_zoo.operators.empty import EmptyOperator
 from attention_zoo.operators.factored import FactoredOperator
 from attention_zoo.operators.filtered import FilteredOperator
 from attention_zoo.operators.kernel import KernelOperator
@@ -30,6 +31,7 @@ __all__ = [
     "CollisionOperator",
     "ConvolutionOperator",
     "DenseOperator",
+    "EmptyOperator",
     "FactoredOperator",
     "FilteredOperator",
     "KernelOperator",

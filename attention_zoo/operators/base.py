@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from attention_zoo.errors import UsageError
+from attention_zoo.errors import UnsupportedError, UsageError
+from attention_zoo.inputs import require_dtype, require_floats
 
 Coefficient = Tensor | float  # per head (H,), or one number; 0.0 leaves its term out
 
@@ -34,6 +35,7 @@ class AttentionOperator(ABC):
         B, H, N, _ = like.shape
         self.shape = (B, H, N, N)
         self.like, self.keep = like, keep
+        self.lengths: Sequence[int] = ()  # of the examples in its one sequence, if it is packed
 
     @abstractmethod
     def _apply(self, v: Tensor) -> Tensor:
@@ -49,10 +51,17 @@ class AttentionOperator(ABC):
 
     def polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
         """Σ cₖ Āᵏ v with per-head coefficients c₀, c₁, …; (B, H, N, D) -> (B, H, N, D)."""
+        order = len(coefficients) - 1
+        while order and not isinstance(coefficients[order], Tensor) and not coefficients[order]:
+            order -= 1
+        coefficients = coefficients[: order + 1]
         return self._polynomial(coefficients, self._masked(v))
 
     def mean(self, v: Tensor) -> Tensor:
         """1·(mean of v over the real tokens), (B, H, N, D) -> (B, H, N, D)."""
+        if self.lengths:
+            parts = v.split(list(self.lengths), dim=-2)
+            return torch.cat([x.mean(-2, keepdim=True).expand_as(x) for x in parts], -2)
         total = self._masked(v).sum(-2, keepdim=True)
         if self.keep is None:
             return (total / v.shape[-2]).expand_as(v)
@@ -63,13 +72,20 @@ class AttentionOperator(ABC):
         """Ā itself, (B, H, N, N), for small N: the operator applied to the identity in blocks as
         wide as what it was made from (D for a kernel), so that the kernel of the model runs."""
         B, H, N, _ = self.shape
-        width = min(N, self.like.shape[-1])
+        width = max(1, min(N, self.like.shape[-1]))
         blocks = -(-N // width)
         columns = torch.eye(N, blocks * width, dtype=self.like.dtype, device=self.like.device)
         parts = [self @ part.expand(B, H, N, -1) for part in columns.split(width, dim=1)]
         return torch.cat(parts, dim=-1)[..., :N]
 
+    def dropout(self, p: float) -> "AttentionOperator":
+        """The operator whose entries are 0 with probability p and divided by 1 − p else, drawn now
+        from the global generator. Raises UnsupportedError where Ā is never written down."""
+        raise UnsupportedError(f"{type(self).__name__} holds no entries of Ā to drop out")
+
     def _masked(self, v: Tensor) -> Tensor:
+        require_floats("B, H, N, D", values=v)
+        require_dtype(self.like.dtype, "the operator", values=v)
         if v.shape[:3] != self.shape[:3]:
             raise UsageError(f"values {tuple(v.shape)} do not fit an operator of {self.shape}")
         return zero_pads(v, self.keep)

@@ -26,7 +26,7 @@ def gather_blocks(
     """Whole blocks are copied, and their gradient is one indexed sum."""
     B, H, n, _, D = x.shape
     if index.dim() == 2:
-        return x.index_select(2, index.flatten()).view(B, H, len(index), -1, D)
+        return x.index_select(2, index.flatten()).view(B, H, index.shape[0], -1, D)
     first = torch.arange(0, B * H * n, n, device=x.device).view(B, H, 1, 1)
     blocks = x.flatten(0, 2).index_select(0, (first + index).flatten())
     return blocks.view(B, H, index.shape[2], -1, D)

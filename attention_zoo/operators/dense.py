@@ -1,5 +1,6 @@
 """An attention that is dense by nature."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from attention_zoo.flops import Cost, Inputs, Product
@@ -21,6 +22,9 @@ class DenseOperator(AttentionOperator):
     def cost(inputs: Inputs) -> Cost:
         B, H, N, D = inputs.shape
         return Cost(applying=(Product(N, N, D, B * H),))
+
+    def dropout(self, p: float) -> "DenseOperator":
+        return DenseOperator(F.dropout(self.matrix, p), self.keep)
 
     def _apply(self, v: Tensor) -> Tensor:
         return self.matrix @ v

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from attention_zoo.flops import Cost, Inputs, Product, Products
 from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, horner
+from attention_zoo.operators.polynomial import applied_polynomial, closed_polynomial
 
 
 class FactoredOperator(AttentionOperator):
@@ -23,11 +25,16 @@ class FactoredOperator(AttentionOperator):
         keep: Tensor | None = None,  # (B, N)
     ) -> None:
         super().__init__(left, keep)
-        self.left, self.right = left, right
+        self.left, self._right = left, right
+
+    @property
+    def right(self) -> Tensor:
+        return self._right
 
     def _compress(self, x: Tensor) -> Tensor:
         """right x, (B, H, N, ·) -> (B, H, R, ·)."""
-        return self.right @ x
+        # Transposed, so that the gradient of right lies in memory as the keys it is made from.
+        return (x.mT @ self.right.mT).mT
 
     def _apply(self, v: Tensor) -> Tensor:
         return self.left @ self._compress(v)
@@ -55,12 +62,37 @@ class FactoredOperator(AttentionOperator):
 
         return Cost(applying=applying, closed=closed)
 
+    @property
+    def _keys(self) -> Tensor | None:
+        """(B, H, N, R) with Ā = left·keysᵀ, where a subclass has no other way to apply it."""
+        plain = FactoredOperator
+        own = type(self)._apply is plain._apply and type(self)._compress is plain._compress
+        return self.right.mT if own else None
+
     def _polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
         order, R, D = len(coefficients) - 1, self.left.shape[-1], v.shape[-1]
-        if not self._closes(order, R, D):
+        keys = self._keys if order >= 2 else None
+        closes = self._closes(order, R, D)
+        if keys is not None:
+            form = closed_polynomial if closes else applied_polynomial
+            # Autocast would take other dtypes forward than backward.
+            with torch.autocast(v.device.type, enabled=False):
+                return form(per_head(coefficients, v), self.left, keys, v)
+        if not closes:
             return super()._polynomial(coefficients, v)
         constant, *rest = coefficients
         moments = self._compress(v)  # (B, H, R, D)
         gram = self._compress(self.left)  # (B, H, R, R)
         state = horner(rest, moments, lambda x: gram @ x)
         return add_scaled(self.left @ state, constant, v)
+
+
+def per_head(coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:  # (m + 1, H)
+    """All of them as one tensor of v's dtype."""
+    H = v.shape[1]
+    return torch.stack(
+        [
+            c.to(v.dtype).expand(H) if isinstance(c, Tensor) else v.new_full((H,), c)
+            for c in coefficients
+        ]
+    )

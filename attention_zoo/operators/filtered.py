@@ -21,5 +21,8 @@ class FilteredOperator(AttentionOperator):
     def __matmul__(self, v: Tensor) -> Tensor:
         return self._apply(v)  # the filter reaches v through the inner operator, which masks it
 
+    def mean(self, v: Tensor) -> Tensor:
+        return self.operator.mean(v)
+
     def _apply(self, v: Tensor) -> Tensor:
         return self.filter(self.operator, v)

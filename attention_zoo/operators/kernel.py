@@ -1,6 +1,7 @@
 """An attention whose product with v is one fused kernel."""
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import Tensor
 
@@ -8,7 +9,10 @@ from attention_zoo.operators.base import AttentionOperator
 
 
 class KernelOperator(AttentionOperator):
-    """Holds q, k and the mask; `kernel(q, k, v, keep)` computes Āv in O(N) memory."""
+    """Holds q, k and the mask; `kernel(q, k, v, keep)` computes Āv in O(N) memory.
+
+    dropped: the same with dropout, `dropped(p, q, k, v, keep)`, which draws at each application.
+    """
 
     def __init__(
         self,
@@ -16,9 +20,15 @@ class KernelOperator(AttentionOperator):
         k: Tensor,  # (B, H, N, D)
         keep: Tensor | None,  # (B, N)
         kernel: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor],
+        dropped: Callable[[float, Tensor, Tensor, Tensor, Tensor | None], Tensor] | None = None,
     ) -> None:
         super().__init__(q, keep)
-        self.q, self.k, self.kernel = q, k, kernel
+        self.q, self.k, self.kernel, self.dropped = q, k, kernel, dropped
+
+    def dropout(self, p: float) -> AttentionOperator:
+        if self.dropped is None:
+            return super().dropout(p)
+        return KernelOperator(self.q, self.k, self.keep, partial(self.dropped, p))
 
     def _apply(self, v: Tensor) -> Tensor:
         return self.kernel(self.q, self.k, v, self.keep)

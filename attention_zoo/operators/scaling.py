@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from attention_zoo.derivatives import Rules, autograd_function, save, tangent
 from attention_zoo.precision import lowest
 
 
@@ -19,7 +19,7 @@ def row_stochastic_factors(
     so M = right·left is row-stochastic and its powers stay bounded in any precision. Where
     nothing can be divided (no real token; features that are all zero) 0/0 is 0.
     """
-    left, right = _RowStochastic.apply(q, k)
+    left, right, *_ = _RowStochastic(q, k)
     return left, right.mT
 
 
@@ -31,57 +31,82 @@ def log_row_stochastic_factors(
     """`row_stochastic_factors` of features given by their logarithms, which neither over- nor
     underflow: log s is the logsumexp of the real keys over the tokens, left the softmax of
     log φ(q) + log s over the features, right = exp(log φ(k) − log s)ᵀ."""
-    left, right = _LogRowStochastic.apply(q, k, keep)
+    left, right = _LogRowStochastic(q, k, keep)
     return left, right.mT
 
 
-class _RowStochastic(torch.autograd.Function):
-    """One function, because autograd would keep five N×R tensors where two are enough."""
+@autograd_function
+class _RowStochastic(Rules):
+    """One function, because autograd would keep five N×R tensors where two are enough. The sums are
+    outputs so that their part in second derivatives is not lost."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(q: Tensor, k: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         s = k.sum(-2, keepdim=True)  # (B, H, 1, R)
         left = q * s
-        per_row, per_feature = _reciprocal(left.sum(-1, keepdim=True)), _reciprocal(s)
-        left.mul_(per_row)
-        right = k * per_feature
-        ctx.save_for_backward(left, right, s, per_row, per_feature)
-        return left, right
+        r = left.sum(-1, keepdim=True)  # (B, H, N, 1)
+        return left.mul_(_reciprocal(r)), k * _reciprocal(s), s, r
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_left: Tensor, grad_right: Tensor) -> tuple[Tensor, Tensor]:
-        left, right, s, per_row, per_feature = ctx.saved_tensors
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        save(ctx, *output)
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad_left: Tensor, grad_right: Tensor, grad_s: Tensor, grad_r: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        left, right, s, r = ctx.saved_tensors
         weighted = left * grad_left
-        row = weighted.sum(-1, keepdim=True)
-        through_s = (weighted - row * left).sum(-2, keepdim=True)  # s · ∂/∂s through left
-        through_s -= (grad_right * right).sum(-2, keepdim=True)
-        grad_q = (grad_left - row).mul_(s).mul_(per_row)
-        return grad_q, (grad_right + through_s).mul_(per_feature)
+        row, through_s = grad_r * r - weighted.sum(-1, keepdim=True), weighted.sum(-2, keepdim=True)
+        del weighted  # a step's peak is here
+        through_s = through_s + (left * row).sum(-2, keepdim=True)  # s · ∂/∂s
+        through_s = through_s - (grad_right * right).sum(-2, keepdim=True) + grad_s * s
+        grad_q = (grad_left + row).mul_(s).mul_(_reciprocal(r))
+        return grad_q, (grad_right + through_s).mul_(_reciprocal(s))
+
+    @staticmethod
+    def jvp(ctx: Any, dq: Tensor | None, dk: Tensor | None) -> tuple[Tensor, ...]:
+        left, right, s, r = ctx.saved_tensors
+        dq, dk = tangent(dq, left), tangent(dk, right)
+        per_feature = _reciprocal(s)
+        ds = dk.sum(-2, keepdim=True)
+        scaled = (dq * s) * _reciprocal(r) + left * (ds * per_feature)
+        row = scaled.sum(-1, keepdim=True)
+        return scaled - left * row, (dk - right * ds) * per_feature, ds, row * r
 
 
-class _LogRowStochastic(torch.autograd.Function):
+@autograd_function
+class _LogRowStochastic(Rules):
     """Keeps left and right alone; autograd would keep the keys' logarithms, too."""
 
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+    def forward(q: Tensor, k: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         k = k.clone() if keep is None else k.masked_fill(~keep[:, None, :, None], lowest(k))
         log_s = k.logsumexp(-2, keepdim=True)  # (B, H, 1, R)
-        left, right = (q + log_s).softmax(-1), k.sub_(log_s).exp_()
-        ctx.save_for_backward(left, right)
-        return left, right
+        return (q + log_s).softmax(-1), k.sub_(log_s).exp_()
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        save(ctx, *output)
+
+    @staticmethod
     def backward(ctx: Any, grad_left: Tensor, grad_right: Tensor) -> tuple[Tensor, Tensor, None]:
         left, right = ctx.saved_tensors
         weighted = grad_left * left
-        grad_q = weighted.addcmul_(left, -weighted.sum(-1, keepdim=True))
-        grad_k = grad_right * right
-        through_s = grad_q.sum(-2, keepdim=True) - grad_k.sum(-2, keepdim=True)
-        return grad_q, grad_k.addcmul_(right, through_s), None
+        grad_q = weighted.sub_(left * weighted.sum(-1, keepdim=True))
+        through_s = grad_q.sum(-2, keepdim=True) - (grad_right * right).sum(-2, keepdim=True)
+        return grad_q, (grad_right + through_s).mul_(right), None
+
+    @staticmethod
+    def jvp(ctx: Any, dq: Tensor | None, dk: Tensor | None, _: None) -> tuple[Tensor, Tensor]:
+        left, right = ctx.saved_tensors
+        dq, dk = tangent(dq, left), tangent(dk, right)
+        ds = (right * dk).sum(-2, keepdim=True)  # of log s
+        dq = dq + ds
+        return left * (dq - (left * dq).sum(-1, keepdim=True)), right * (dk - ds)
 
 
 def _reciprocal(x: Tensor) -> Tensor:
-    """1/x, and 0 where x is 0."""
-    return torch.where(x > torch.finfo(x.dtype).tiny, 1 / x, 0.0)
+    """1/x, and 0 with derivative 0 where x is 0."""
+    there = x > torch.finfo(x.dtype).tiny
+    return torch.where(there, torch.where(there, x, 1.0).reciprocal(), 0.0)

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from attention_zoo.precision import lowest
+
 
 def softmax_matrix(
     q: Tensor,  # (B, H, N, D)
@@ -15,7 +17,7 @@ def softmax_matrix(
     """softmax(q kᵀ / √D) over the real keys that a row looks at, (B, H, N, N). A row without one is
     0, as torch's fused kernels have it."""
     scores = torch.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(q.shape[-1])
+    seen = torch.ones((), dtype=torch.bool, device=q.device)
     for there in (looks, None if keep is None else keep[:, None, None]):
-        if there is not None:
-            scores = scores.masked_fill(~there, -torch.inf)
-    return scores.softmax(-1).nan_to_num(0.0)
+        seen = seen if there is None else seen & there
+    return scores.masked_fill(~seen, lowest(scores)).softmax(-1) * seen

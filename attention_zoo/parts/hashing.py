@@ -22,7 +22,7 @@ def angular_buckets(
     buckets are numbered by several such digits, the lowest first, each with its own columns."""
     omega = rotations.to(x.dtype).transpose(1, 2)  # (H, D, R, axes)
     rotated = (x @ omega.flatten(2)).unflatten(-1, omega.shape[2:])  # (B, H, N, R, axes)
-    bucket = 0
+    bucket = torch.zeros((), dtype=torch.long, device=x.device)
     for f, part in enumerate(rotated.split(2 ** (most - 1), -1)):
         digits = (bits - f * most).clamp(0, most)[:, None, None, None]  # (B, 1, 1, 1)
         half = 2**digits // 2

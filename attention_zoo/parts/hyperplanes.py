@@ -4,11 +4,9 @@ import torch
 from torch import Tensor
 
 
-def random_hyperplanes(
-    heads: int, hashes: int, bits: int, width: int, generator: torch.Generator
-) -> Tensor:
+def random_hyperplanes(shape: torch.Size, generator: torch.Generator) -> Tensor:
     """Normals (heads, hashes, bits, width) of uniformly random directions."""
-    return torch.randn(heads, hashes, bits, width, generator=generator)
+    return torch.randn(shape, generator=generator)
 
 
 def side_codes(

@@ -9,9 +9,10 @@ from functools import reduce
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from attention_zoo.derivatives import Rules, autograd_function, save, tangent
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator, from_blocks, to_blocks
 from attention_zoo.parts.windows import Columns, take
@@ -37,7 +38,8 @@ def pattern_softmax(
         seen = [mask & part.rows(rows) for mask, part in zip(seen, parts, strict=True)]
     with full_precision(q, k) as (q, k):
         q, k = to_blocks(q * q.shape[-1] ** -0.5, block), to_blocks(k, block)
-        weights = _JointSoftmax.apply(q, k, parts, seen, dtype)
+        layout = _Layout(parts)
+        weights = _JointSoftmax(q, k, layout, dtype, *seen, *layout.tensors)
     return PatternOperator(like, block, parts, weights, keep)
 
 
@@ -62,9 +64,14 @@ class PatternOperator(AttentionOperator):
         rows = -(-N // block) * block
         return Cost((Product(rows, D, columns, B * H),), (Product(rows, columns, D, B * H),))
 
+    def dropout(self, p: float) -> "PatternOperator":
+        weights = [F.dropout(part, p) for part in self.weights]
+        return PatternOperator(self.like, self.block, self.parts, weights, self.keep)
+
     def _apply(self, v: Tensor) -> Tensor:
         blocks = to_blocks(v.to(self.weights[0].dtype), self.block)
-        return from_blocks(_Apply.apply(blocks, self.parts, *self.weights), v.shape[2])
+        layout = _Layout(self.parts)
+        return from_blocks(_Apply(blocks, layout, *self.weights, *layout.tensors), v.shape[2])
 
 
 class GlobalRowsOperator(AttentionOperator):
@@ -84,6 +91,9 @@ class GlobalRowsOperator(AttentionOperator):
     def cost(inputs: Inputs, G: int) -> Cost:
         B, H, N, D = inputs.shape
         return Cost((Product(G, D, N, B * H),), (Product(G, N, D, B * H),))
+
+    def dropout(self, p: float) -> "GlobalRowsOperator":
+        return GlobalRowsOperator(self.like, F.dropout(self.weights, p), self.index, self.keep)
 
     def _apply(self, v: Tensor) -> Tensor:
         rows = self.weights @ v
@@ -108,85 +118,143 @@ def full_rows(
     return GlobalRowsOperator(like, weights, index, keep)
 
 
-class _JointSoftmax(torch.autograd.Function):
+@autograd_function
+class _JointSoftmax(Rules):
     """One function, because autograd would keep the gathered keys besides the weights, and one
     softmax over parts of different layouts would copy them all."""
 
     @staticmethod
     def forward(
-        ctx: Any,
         q: Tensor,  # (B, H, n, b, D)
         k: Tensor,  # (B, H, n, b, D)
-        parts: Sequence[Columns],
-        seen: Sequence[Tensor],
+        layout: "_Layout",
         dtype: torch.dtype,
+        *tensors: Tensor,  # of each part what is seen, then those of the layout
     ) -> tuple[Tensor, ...]:
+        seen, parts = layout.split(tensors)
         scores = [
-            (part.rows(q) @ part.columns(k).mT).masked_fill_(~mask, -torch.inf)
+            (part.rows(q) @ part.columns(k).mT).masked_fill(~mask, -torch.inf)
             for part, mask in zip(parts, seen, strict=True)
         ]
         views = [part.back(score) for part, score in zip(parts, scores, strict=True)]
         # Not −∞ in a row that sees nothing, whose weights are then 0 and not NaN.
         peak = reduce(torch.maximum, (view.amax(-1, keepdim=True) for view in views))
-        peak.clamp_(min=lowest(peak))
+        peak = peak.clamp(min=lowest(peak))
         total = _sum(view.sub_(peak).exp_().sum(-1, keepdim=True) for view in views)
-        share = total.clamp_(min=torch.finfo(total.dtype).tiny).reciprocal_()
+        share = total.clamp(min=torch.finfo(total.dtype).tiny).reciprocal_()
         for view in views:
             view.mul_(share)
-        weights = tuple(score.to(dtype) for score in scores)
-        ctx.parts = parts
-        ctx.save_for_backward(q, k, *weights)
-        return weights
+        return tuple(score.to(dtype) for score in scores)
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        q, k, ctx.layout, _, *tensors = inputs
+        save(ctx, q, k, *output, *tensors[len(output) :])
+
+    @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, *weights = ctx.saved_tensors
-        parts = ctx.parts
+        q, k, *tensors = ctx.saved_tensors
+        weights, parts = ctx.layout.split(tensors)
         with full_precision(*grads) as grads:
-            flow = [grad * weight for grad, weight in zip(grads, weights, strict=True)]
-            views = [part.back(x) for part, x in zip(parts, flow, strict=True)]
-            total = _sum(view.sum(-1, keepdim=True) for view in views)
-            for part, view, weight in zip(parts, views, weights, strict=True):
-                view.sub_(part.back(weight) * total)
+            total = _total(parts, weights, grads)
+            flow = [
+                weight * (grad - part.rows(total))
+                for part, weight, grad in zip(parts, weights, grads, strict=True)
+            ]
             pairs = list(zip(parts, flow, strict=True))
             grad_q = _sum(part.back(x @ part.columns(k)) for part, x in pairs)
             grad_k = _sum(_transposed(part.columns, k, x.mT @ part.rows(q)) for part, x in pairs)
-        return grad_q, grad_k, None, None, None
+        return grad_q, grad_k, None, None, *[None] * len(tensors)
+
+    @staticmethod
+    def jvp(ctx: Any, dq: Tensor | None, dk: Tensor | None, *_: Any) -> tuple[Tensor, ...]:
+        q, k, *tensors = ctx.saved_tensors
+        weights, parts = ctx.layout.split(tensors)
+        dq, dk = tangent(dq, q), tangent(dk, k)
+        changes = [
+            part.rows(dq) @ part.columns(k).mT + part.rows(q) @ part.columns(dk).mT
+            for part in parts
+        ]
+        total = _total(parts, weights, changes)
+        return tuple(
+            (weight * (change - part.rows(total))).to(weight.dtype)
+            for part, weight, change in zip(parts, weights, changes, strict=True)
+        )
 
 
-class _Apply(torch.autograd.Function):
+@autograd_function
+class _Apply(Rules):
     """One function, because autograd would keep the gathered values of every application."""
 
     @staticmethod
     def forward(
-        ctx: Any,
         v: Tensor,  # (B, H, n, b, D)
-        parts: Sequence[Columns],
-        *weights: Tensor,
+        layout: "_Layout",
+        *tensors: Tensor,  # the weights of each part, then those of the layout
     ) -> Tensor:
-        ctx.parts = parts
-        ctx.save_for_backward(v, *weights)
-        with torch.autocast(v.device.type, enabled=False):
-            return _sum(
-                part.back(weight @ part.columns(v))
-                for part, weight in zip(parts, weights, strict=True)
-            )
+        weights, parts = layout.split(tensors)
+        return _applied(v, parts, weights)
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        v, ctx.layout, *tensors = inputs
+        save(ctx, v, *tensors)
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        v, *weights = ctx.saved_tensors
-        grad_v, grad_weights = None, [None] * len(weights)
+        v, *tensors = ctx.saved_tensors
+        weights, parts = ctx.layout.split(tensors)
+        grad_v, grad_tensors = None, [None] * len(tensors)
         with torch.autocast(v.device.type, enabled=False):
             if any(ctx.needs_input_grad[2:]):
-                grad_weights = [part.rows(grad) @ part.columns(v).mT for part in ctx.parts]
+                of_weights = [part.rows(grad) @ part.columns(v).mT for part in parts]
+                grad_tensors[: len(parts)] = of_weights
             if ctx.needs_input_grad[0]:
                 grad_v = _sum(
                     _transposed(part.columns, v, weight.mT @ part.rows(grad))
-                    for part, weight in zip(ctx.parts, weights, strict=True)
+                    for part, weight in zip(parts, weights, strict=True)
                 )
-        return grad_v, None, *grad_weights
+        return grad_v, None, *grad_tensors
+
+    @staticmethod
+    def jvp(ctx: Any, dv: Tensor | None, _: None, *changes: Tensor | None) -> Tensor:
+        v, *tensors = ctx.saved_tensors
+        weights, parts = ctx.layout.split(tensors)
+        of_weights = [tangent(change, of) for change, of in zip(changes, weights, strict=False)]
+        return _applied(tangent(dv, v), parts, weights) + _applied(v, parts, of_weights)
+
+
+def _applied(v: Tensor, parts: Sequence[Columns], weights: Sequence[Tensor]) -> Tensor:
+    with torch.autocast(v.device.type, enabled=False):
+        return _sum(
+            part.back(weight @ part.columns(v)) for part, weight in zip(parts, weights, strict=True)
+        )
+
+
+def _total(parts: Sequence[Columns], weights: Sequence[Tensor], x: Sequence[Tensor]) -> Tensor:
+    """Σ weights · x over all columns of a row, (B, H, n, b, 1)."""
+    return _sum(
+        part.back((weight * y).sum(-1, keepdim=True))
+        for part, weight, y in zip(parts, weights, x, strict=True)
+    )
+
+
+class _Layout:
+    """Parts without their tensors, which torch's transforms must see one by one."""
+
+    def __init__(self, parts: Sequence[Columns]) -> None:
+        self.parts = parts
+        self.tensors = [field for part in parts for field in part if isinstance(field, Tensor)]
+
+    def split(self, tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], list[Columns]]:
+        """One tensor of each part, and the parts with the tensors that come after them."""
+        number = len(self.parts)
+        left = iter(tensors[number:])
+        parts = [
+            type(part)(*(next(left) if isinstance(field, Tensor) else field for field in part))
+            for part in self.parts
+        ]
+        return tensors[:number], parts
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
@@ -194,7 +262,5 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
 
 
 def _transposed(columns: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """The transposed of the linear `columns` at x's shape, applied to y."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        return torch.autograd.grad(columns(x), x, y)[0]
+    """The transposed of the linear `columns` at x's shape, applied to y; differentiable by y."""
+    return torch.func.vjp(columns, x.detach())[1](y)[0]

@@ -1,7 +1,7 @@
 """Which columns the rows of a sparse attention look at: windows, global tokens, strides, blocks."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -10,33 +10,38 @@ from torch import Tensor
 from attention_zoo.operators import gather_blocks
 
 
-class Columns(ABC):
+class Columns(Protocol):
     """Columns that the rows look at.
 
     Tokens come in blocks, x (B, H, n, b, ·), batch or heads 1 where they do not matter. rows(q) @
     columns(k)ᵀ are the scores, of which `seen`, broadcast to them, count; `back` brings (…, c) to
-    (B, H, n, b, c) without a copy.
+    (B, H, n, b, c) without a copy. Each is a named tuple, whose tensors torch's transforms find.
     """
 
-    seen: Tensor  # bool
+    @property
+    def seen(self) -> Tensor: ...  # bool
 
-    @abstractmethod
+    def __iter__(self) -> Iterator[Any]: ...
+
     def columns(self, x: Tensor) -> Tensor: ...
+
+    def rows(self, x: Tensor) -> Tensor: ...
+
+    def back(self, y: Tensor) -> Tensor: ...
+
+
+class Window(NamedTuple):
+    """A row's own block and `reach` tokens on either side of it."""
+
+    block: int
+    reach: int
+    seen: Tensor  # up to (B, H, n, b, c), c = block + 2·reach
 
     def rows(self, x: Tensor) -> Tensor:
         return x
 
     def back(self, y: Tensor) -> Tensor:
         return y
-
-
-@dataclass
-class Window(Columns):
-    """A row's own block and `reach` tokens on either side of it."""
-
-    block: int
-    reach: int
-    seen: Tensor  # up to (B, H, n, b, c), c = block + 2·reach
 
     def columns(self, x: Tensor) -> Tensor:
         if not self.reach:
@@ -45,38 +50,41 @@ class Window(Columns):
         return x.unfold(2, self.block + 2 * self.reach, self.block).mT
 
 
-@dataclass
-class Chosen(Columns):
-    """The tokens `index`, the same for every row."""
+class Chosen(NamedTuple):
+    """The tokens `which`, the same for every row."""
 
     block: int
-    index: Tensor  # (B or 1, G) long
+    which: Tensor  # (B or 1, G) long
     seen: Tensor  # (B or 1, 1, 1, G)
 
     def rows(self, x: Tensor) -> Tensor:
         return x.flatten(2, 3)
 
     def columns(self, x: Tensor) -> Tensor:
-        return take(x.flatten(2, 3), self.index)
+        return take(x.flatten(2, 3), self.which)
 
     def back(self, y: Tensor) -> Tensor:
         return y.unflatten(2, (-1, self.block))
 
 
-@dataclass
-class ChosenBlocks(Columns):
-    """The blocks `index`, of each block of rows its own."""
+class ChosenBlocks(NamedTuple):
+    """The blocks `which`, of each block of rows its own."""
 
-    index: Tensor  # (B or 1, H, n, m) long
+    which: Tensor  # (B or 1, H, n, m) long
     seen: Tensor  # (B or 1, H, n, 1, m·b)
 
+    def rows(self, x: Tensor) -> Tensor:
+        return x
+
+    def back(self, y: Tensor) -> Tensor:
+        return y
+
     def columns(self, x: Tensor) -> Tensor:
-        x = x.expand(-1, self.index.shape[1], -1, -1, -1)
-        return gather_blocks(x, self.index.expand(len(x), -1, -1, -1))
+        x = x.expand(-1, self.which.shape[1], -1, -1, -1)
+        return gather_blocks(x, self.which.expand(x.shape[0], -1, -1, -1))
 
 
-@dataclass
-class Strided(Columns):
+class Strided(NamedTuple):
     """The tokens at a multiple of b from the row: the same place of every block."""
 
     seen: Tensor  # up to (B, H, b, n, n)
@@ -84,7 +92,11 @@ class Strided(Columns):
     def rows(self, x: Tensor) -> Tensor:
         return x.transpose(2, 3)
 
-    columns = back = rows
+    def columns(self, x: Tensor) -> Tensor:
+        return x.transpose(2, 3)
+
+    def back(self, y: Tensor) -> Tensor:
+        return y.transpose(2, 3)
 
 
 def places(N: int, block: int, reach: int, device: torch.device) -> Tensor:

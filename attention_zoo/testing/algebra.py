@@ -1,8 +1,11 @@
 """One operator is one matrix, that of the paper's equations."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from attention_zoo.operators.base import Coefficient
 from attention_zoo.testing.cases import (
     MASKS,
     PADDED,
@@ -34,9 +37,9 @@ def reference(spec: str) -> None:
         agree(at(rows, operator.dense()), at(rows & columns, matrix), "dense()", case)
         ours, theirs = operator @ v, at(rows, at(rows, matrix) @ at(rows, v))
         agree(at(rows, ours), theirs, "Ā v", case)
-        theirs = gradients(theirs, wanted, upstream)
+        expected = gradients(theirs, wanted, upstream)
         for name, gradient in gradients(ours, wanted, upstream).items():
-            agree(gradient, theirs[name], name, case)
+            agree(gradient, expected[name], name, case)
 
 
 def linear(spec: str) -> None:
@@ -70,19 +73,24 @@ def polynomial(spec: str) -> None:
         wanted = {"q": q, "k": k, "v": v, "x": x, "coefficients": c, **learned(module)}
         upstream = at(rows, torch.randn_like(v))
         # Numbers and tensors; 0.0 leaves its term out.
-        for given in ([0.3, c[1]], [c[0], c[1], c[2]], [0.3, c[1], 0.0, c[3], c[4]]):
+        choices: tuple[list[Coefficient], ...] = (
+            [0.3, c[1]],
+            [c[0], c[1], c[2]],
+            [0.3, c[1], 0.0, c[3], c[4]],
+        )
+        for given in choices:
             ours = operator_of(module, q, k, keep, x).polynomial(given, v)
             matrix = at(rows, reference_of(module, q, k, keep, x))
             theirs = at(rows, dense_polynomial(matrix, given, at(rows, v)))
             what = f"polynomial of order {len(given) - 1}"
             agree(at(rows, ours), theirs, what, case)
-            theirs = gradients(theirs, wanted, upstream)
+            expected = gradients(theirs, wanted, upstream)
             for name, gradient in gradients(ours, wanted, upstream).items():
-                agree(gradient, theirs[name], f"{what}: {name}", case)
+                agree(gradient, expected[name], f"{what}: {name}", case)
 
 
-def dense_polynomial(matrix: Tensor, coefficients: list[Tensor | float], v: Tensor) -> Tensor:
-    total, power = 0.0, v
+def dense_polynomial(matrix: Tensor, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
+    total, power = torch.zeros_like(v), v
     for c in coefficients:
         total = total + (c.view(-1, 1, 1) if isinstance(c, Tensor) else c) * power
         power = matrix @ power
@@ -93,6 +101,6 @@ def mean(spec: str) -> None:
     """mean(v) is the mean over the real tokens, in every row."""
     q, k, v, x = PADDED.tensors()
     operator = operator_of(attention(spec), q, k, PADDED.keep, x)
-    count = PADDED.keep.sum(-1).view(-1, 1, 1, 1)
+    count = PADDED.real.sum(-1).view(-1, 1, 1, 1)
     expected = (at(PADDED.rows, v).sum(-2, keepdim=True) / count).expand_as(v)
     agree(operator.mean(v), expected, "mean(v)", PADDED)

@@ -1,18 +1,21 @@
 """The inputs of the contract, and how two results are held to each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
-from attention_zoo.build import build_attention
-from attention_zoo.layer import build_layer
+from attention_zoo.build import FilteredAttention, build_attention
+from attention_zoo.layer import SelfAttention, build_layer
 from attention_zoo.operators import AttentionOperator
 
 H, D, MAX_LEN = 2, 8, 80
 C = H * D
+Built = Attention | FilteredAttention
+M = TypeVar("M", bound=nn.Module)
 
 
 class CheckFailed(AssertionError):
@@ -44,6 +47,11 @@ class Case:
         return keep & (place % 3 != 1) if self.holes else keep
 
     @property
+    def real(self) -> Tensor:  # (B, N)
+        """`keep`, all True without a mask."""
+        return torch.ones(3, self.N, dtype=torch.bool) if self.keep is None else self.keep
+
+    @property
     def rows(self) -> Tensor:  # (B, 1, N, 1) or a scalar
         return torch.tensor(True) if self.keep is None else self.keep[:, None, :, None]
 
@@ -54,8 +62,11 @@ class Case:
         draws = torch.Generator().manual_seed(self.seed)
         q, k, v = torch.randn(3, B, H, self.N, D, generator=draws, dtype=torch.float64)
         x = torch.randn(B, self.N, C, generator=draws, dtype=torch.float64)
-        made = (q * self.scale, k * self.scale, v, x)
-        return tuple(tensor.to(self.dtype).requires_grad_() for tensor in made)
+        q, k, v, x = (
+            tensor.to(self.dtype).requires_grad_()
+            for tensor in (q * self.scale, k * self.scale, v, x)
+        )
+        return q, k, v, x
 
     def __str__(self) -> str:
         given = [f"N={self.N}"]
@@ -82,39 +93,39 @@ MASKS = (
 PADDED = Case(17, (17, 9, 1))
 
 
-def attention(spec: str, dtype: torch.dtype = torch.float64) -> nn.Module:
+def attention(spec: str, dtype: torch.dtype = torch.float64) -> Built:
     """The spec's module with H heads of width D, its parameters moved from where they start."""
     module = build_attention(spec, heads=H, head_dim=D, max_len=MAX_LEN, dim=C)
     return disturb(module).to(dtype).eval()
 
 
-def layer(spec: str, dtype: torch.dtype = torch.float64) -> nn.Module:
+def layer(spec: str, dtype: torch.dtype = torch.float64) -> SelfAttention:
     module = build_layer(spec, dim=C, heads=H, max_len=MAX_LEN)
     return disturb(module).to(dtype).eval()
 
 
-def disturb(module: nn.Module) -> nn.Module:
+def disturb(module: M) -> M:
     """Moves every parameter from its initial value, where a filter would be the identity."""
     draws = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=draws)
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=draws))
     return module
 
 
-def unfiltered(module: nn.Module) -> Attention:
+def unfiltered(module: Built) -> Attention:
     """The attention that a spec's module is, or has filters on."""
-    return getattr(module, "attention", module)
+    return module.attention if isinstance(module, FilteredAttention) else module
 
 
 def operator_of(
-    module: nn.Module, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
+    module: Built, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
 ) -> AttentionOperator:
     return module(q, k, keep, x if module.needs_input else None)
 
 
 def reference_of(
-    module: nn.Module, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
+    module: Built, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
 ) -> Tensor:  # (B, H, N, N)
     """The attention's reference, then the references of the filters on it."""
     base = unfiltered(module)
@@ -122,18 +133,18 @@ def reference_of(
         q, k = (torch.where(keep[:, None, :, None], part, 0.0) for part in (q, k))
         x = torch.where(keep[..., None], x, 0.0)
     matrix = base.reference(q, k, keep, *([x] if base.needs_input else []))
-    for graph_filter in getattr(module, "filters", []):
+    for graph_filter in module.filters if isinstance(module, FilteredAttention) else ():
         matrix = graph_filter.reference(matrix)
     return matrix
 
 
-def learned(module: nn.Module) -> dict[str, nn.Parameter]:
+def learned(module: nn.Module) -> dict[str, Tensor]:
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def gradients(output: Tensor, wanted: dict[str, Tensor], upstream: Tensor) -> dict[str, Tensor]:
     """Of Σ output · upstream by each of the tensors, zeros for one that it does not depend on."""
-    found = [None] * len(wanted)
+    found: Sequence[Tensor | None] = [None] * len(wanted)
     if output.requires_grad:
         found = torch.autograd.grad(output, list(wanted.values()), upstream, allow_unused=True)
     return {

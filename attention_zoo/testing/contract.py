@@ -10,7 +10,15 @@ import torch
 
 from attention_zoo.errors import UsageError, one_line, unknown
 from attention_zoo.spec import attention_of, parse_spec
-from attention_zoo.testing import algebra, declarations, modules, padding
+from attention_zoo.testing import (
+    algebra,
+    declarations,
+    derivatives,
+    edges,
+    growth,
+    modules,
+    padding,
+)
 from attention_zoo.testing.cases import Case, CheckFailed
 
 Check = Callable[[str], None]
@@ -27,6 +35,7 @@ CHECKS: dict[str, Check] = {
         padding.poison,
         padding.amount,
         padding.empty,
+        padding.packed,
         declarations.rows,
         declarations.causal,
         declarations.projections,
@@ -34,15 +43,24 @@ CHECKS: dict[str, Check] = {
         declarations.dtypes,
         declarations.float32,
         declarations.autocast,
-        declarations.growth,
+        growth.growth,
         declarations.flops,
+        derivatives.derivative,
+        derivatives.second_derivatives,
+        derivatives.jvps,
+        derivatives.vmaps,
         modules.trains,
         modules.deterministic,
         modules.state_dict,
         modules.building,
+        edges.copies,
+        edges.lengths,
+        edges.meta,
+        edges.no_tokens,
+        edges.export,
     )
 }
-ONCE = {"declared", "growth"}  # of the defaults alone
+ONCE = {"declared", "growth", "export"}  # of the defaults alone
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,7 @@ def deterministic(spec: str) -> None:
 def state_dict(spec: str) -> None:
     """A state_dict carries all that a result depends on, draws included."""
     first, case = layer(spec), PADDED
-    for module in first.modules():
-        if hasattr(module, "resample"):
-            module.resample(torch.Generator().manual_seed(7))
+    unfiltered(first.attention).resample(torch.Generator().manual_seed(7))
     torch.manual_seed(1)  # all that differs must come with the state_dict
     second = layer(spec)
     second.load_state_dict(first.state_dict())
@@ -87,8 +85,9 @@ def trains(spec: str) -> None:
 
 
 def refusals(spec: str) -> None:
-    """Wrong shapes are refused in one line."""
+    """Wrong shapes, dtypes and masks are refused in one line, by an attention and by a layer."""
     module = build_attention(spec, heads=H, head_dim=D, max_len=8, dim=C)
+    whole = build_layer(spec, dim=C, heads=H, max_len=8)
     q, k, v, x = Case(8, dtype=torch.float32).tensors()
     wrong = {
         "cross-attention": lambda: operator_of(module, q, k[:, :, :4], None, x),
@@ -96,11 +95,24 @@ def refusals(spec: str) -> None:
             module, q.repeat(1, 1, 2, 1), k.repeat(1, 1, 2, 1), None, x.repeat(1, 2, 1)
         ),
         "keep must be": lambda: operator_of(module, q, k, torch.ones(3, 9, dtype=torch.bool), x),
-        "heads of width": lambda: operator_of(module, q[..., :4], k[..., :4], None, x),
+        "expected heads=": lambda: operator_of(module, q[..., :4], k[..., :4], None, x),
         "do not fit": lambda: operator_of(module, q, k, None, x) @ v[:, :, :3],
+        "q must have shape": lambda: operator_of(module, q[0], k[0], None, x),
+        "q must be floating-point": lambda: operator_of(module, q.long(), k, None, x),
+        "values must be floating-point": lambda: operator_of(module, q, k, None, x) @ v.long(),
+        "write keep.bool()": lambda: operator_of(module, q, k, torch.ones(3, 8), x),
+        "k has dtype float64, q float32": lambda: operator_of(module, q, k.double(), None, x),
+        "values has dtype float64": lambda: operator_of(module, q, k, None, x) @ v.double(),
+        "x has dtype float64, the layer float32": lambda: whole(x.double()),
+        "x must have shape": lambda: whole(x[0]),
+        "x must have width": lambda: whole(x[..., :4]),
+        "x must be floating-point": lambda: whole(x.long()),
+        "keep must be a bool": lambda: whole(x, torch.ones(3, 9, dtype=torch.bool)),
+        "for a mask of 0 and 1": lambda: whole(x, torch.ones(3, 8)),
     }
     if module.needs_input:
         wrong["input x"] = lambda: module(q, k)
+        wrong["x must have shape (3"] = lambda: module(q, k, None, x[:, 1:])
     for words, call in wrong.items():
         try:
             call()

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo.layer import SelfAttention
+from attention_zoo.packing import Packing
 from attention_zoo.testing.cases import (
     PADDED,
     C,
@@ -49,7 +50,7 @@ def poison(spec: str) -> None:
 
 
 def _poisoned_layer(module: SelfAttention, case: Case) -> None:
-    keep, x = case.keep, case.tensors()[3].detach()
+    keep, x = case.real, case.tensors()[3].detach()
     upstream = at(keep[..., None], torch.randn_like(x))
     first: dict[str, Tensor] = {}
     for filling in (0.0, float("nan"), 1e30):
@@ -81,18 +82,18 @@ def amount(spec: str) -> None:
 
 
 def _unchanged_layer(module: SelfAttention, x: Tensor, case: Case) -> None:
-    draws = not torch.equal(_seeded(module, x, None, 0), _seeded(module, x, None, 1))
-    if module.training and draws:
+    if module.training and _draws(module, x):
         return  # of another shape it draws otherwise
     _unchanged(lambda keep, x: _seeded(module, x, keep), [x], "the result of a layer", case)
     base = unfiltered(module.attention)
     terms = []
     for more in (0, 40):
-        _seeded(module, F.pad(x, (0, 0, 0, more), value=3.0), F.pad(case.keep, (0, more)))
+        _seeded(module, F.pad(x, (0, 0, 0, more), value=3.0), F.pad(case.real, (0, more)))
         terms.append(base.auxiliary_loss())
-    if terms[0] is not None:
-        require(terms[0].dim() == 0 and terms[0].isfinite(), "no finite scalar for the loss", case)
-        agree(terms[1], terms[0], "the term of the loss, padded further", case)
+    first, further = terms
+    if first is not None and further is not None:
+        require(first.dim() == 0 and first.isfinite(), "no finite scalar for the loss", case)
+        agree(further, first, "the term of the loss, padded further", case)
 
 
 def _unchanged(
@@ -102,14 +103,14 @@ def _unchanged(
     case: Case,
 ) -> None:
     together = compute(case.keep, *parts)
-    for b, n in enumerate(case.lengths):
+    for b, n in enumerate(case.lengths or ()):
         alone = compute(None, *(part[b : b + 1, ..., :n, :] for part in parts))
         what_of = f"{what}, example {b} in its batch,"
         agree(together[b : b + 1, ..., :n, :], alone, what_of, case)
     for more in (1, 40):
         padded = (F.pad(part, (0, 0, 0, more), value=3.0) for part in parts)
-        further = compute(F.pad(case.keep, (0, more)), *padded)
-        for b, n in enumerate(case.lengths):
+        further = compute(F.pad(case.real, (0, more)), *padded)
+        for b, n in enumerate(case.lengths or ()):
             what_of = f"{what}, example {b} with {more} more padded positions,"
             agree(further[b, ..., :n, :], together[b, ..., :n, :], what_of, case)
 
@@ -120,7 +121,7 @@ def empty(spec: str) -> None:
     for case in (Case(17, (17, 0, 0)), Case(17, (0, 0, 0)), Case(1, (0, 1, 0))):
         q, k, v, x = case.tensors()
         y = operator_of(module, q, k, case.keep, x) @ v
-        nothing = ~case.keep.any(-1)
+        nothing = ~case.real.any(-1)
         require(not y[nothing].any(), "an example with no real token does not give 0", case)
         wanted = {"q": q, "k": k, "v": v, "x": x, **learned(module)}
         for name, gradient in gradients(y, wanted, torch.ones_like(y)).items():
@@ -131,6 +132,43 @@ def empty(spec: str) -> None:
         y = y if term is None else y + term
         for name, gradient in gradients(y, learned(step), torch.ones_like(y)).items():
             require(gradient.isfinite().all(), f"{name} of a layer is not finite", case)
+
+
+def packed(spec: str) -> None:
+    """Of a packed batch a layer gives the rows, the gradients and the term of the loss that it
+    gives of the padded one, whether examples are worked on alone or together."""
+    for case in (Case(33, (33, 20, 33)), Case(33, (3, 0, 20))):
+        x = case.tensors()[3]
+        upstream = at(case.real[..., None], torch.randn_like(x))
+        for training in (False, True):
+            module = layer(spec).train(training)
+            if training and (_draws(module, x) or not case.real.any(-1).all()):
+                continue  # otherwise of another shape; a term counts examples without a token
+            wanted, found = {"x": x, **learned(module)}, []
+            for packing in (None, Packing(case.real, together=1), Packing(case.real, together=99)):
+                y = _padded_result(module, x, case.real, packing)
+                term = module.auxiliary_loss()
+                loss = (y * upstream).sum() + (0.0 if term is None else term)
+                of = gradients(loss, wanted, torch.ones_like(loss))
+                found.append({"the result": at(case.real[..., None], y), "the loss": loss, **of})
+            for name, value in found[0].items():
+                for other in found[1:]:
+                    agree(other[name], value, f"{name} of a packed layer", case, 1e-10)
+
+
+def _padded_result(
+    module: SelfAttention, x: Tensor, keep: Tensor, packing: Packing | None
+) -> Tensor:
+    if packing is None:
+        return module(x, keep)
+    B, N, C = x.shape
+    tokens = packing.pack(torch.arange(B * N).view(B, N))
+    y = module(x.reshape(B * N, C)[tokens], packing)
+    return x.new_zeros(B * N, C).index_copy(0, tokens, y).view(B, N, C)
+
+
+def _draws(module: SelfAttention, x: Tensor) -> bool:
+    return not torch.equal(_seeded(module, x, None, 0), _seeded(module, x, None, 1))
 
 
 def _seeded(module: nn.Module, x: Tensor, keep: Tensor | None, seed: int = 0) -> Tensor:

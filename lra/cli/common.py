@@ -1,22 +1,25 @@
 """What several commands do."""
 
-import os
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from attention_zoo import UsageError
-from attention_zoo.registry import load_plugin
 from lra.system.memory import available_memory
 
-
-def import_plugins(modules: list[str]) -> None:
-    if modules and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    for module in modules:
-        load_plugin(module)
+if TYPE_CHECKING:
+    from attention_zoo import Support
 
 
 def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def table_of(rows: Iterable[dict[str, object]]) -> str:
+    """Rows under their keys, as they are."""
+    from tabulate import tabulate
+
+    return tabulate(list(rows), headers="keys", tablefmt="github", disable_numparse=True)
 
 
 def memory_of_one(
@@ -31,3 +34,9 @@ def memory_of_one(
     if asked is None and available is not None:
         asked = available // jobs
     return asked and asked // devices
+
+
+def derivatives(support: "Support") -> str:
+    if support.surrogate_gradient:
+        return "surrogate"
+    return "any order" if support.second_derivatives else "first"

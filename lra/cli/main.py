@@ -1,30 +1,37 @@
 """From what was typed to an exit status: 0 done, 1 failed, 2 a user's mistake, 128 + a signal."""
 
+import atexit
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
-from lra.cli import parsers
+from lra.cli.options import PROGRAM
 from lra.failures import RunFailure
 from lra.system.allocator import keep_freed_memory
 from lra.system.interrupts import Stopped
 
-# A command's parser, and the module of lra.cli and its function that carry it out.
-RUN = (parsers.run_parser, "running", "run_variants")
+RUN = "run"  # what is done where no command is named
 COMMANDS = {
-    "list": (parsers.list_parser, "listings", "list_all"),
-    "check": (parsers.check_parser, "checking", "check_attention"),
-    "prepare": (parsers.prepare_parser, "commands", "prepare_data"),
-    "measure": (parsers.measure_parser, "measuring", "measure_variants"),
-    "evaluate": (parsers.evaluate_parser, "running", "evaluate_run"),
-    "results": (parsers.results_parser, "records", "manage"),
-    "table": (parsers.table_parser, "tables", "print_tables"),
-    "figure": (parsers.figure_parser, "figures", "draw_figures"),
-    "report": (parsers.report_parser, "reporting", "make_report"),
+    "list": "tasks, attentions and what they support here, filters, protocols",
+    "check": "whether an attention, yours for one, keeps the contract",
+    "prepare": "make a task's data, or verify what is there",
+    "measure": "time and memory of variants over N, without training",
+    "evaluate": "a finished run's checkpoint, evaluated again",
+    "results": "list, show and remove runs on record",
+    "table": "tables from the runs on record",
+    "figure": "figures from what is on record: bubble, growth, curves, tasks",
+    "report": "one page of them to explore: tables, figures, each run",
 }
+
+
+def command(name: str) -> ModuleType:
+    """The module of lra.cli with a command's `parser()` and its `carry_out(options)`."""
+    return importlib.import_module(f"lra.cli.{name}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,16 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         if not words:
-            parsers.run_parser().print_help()
+            command(RUN).parser().print_help()
             return 2
-        name = None if words[0].startswith("-") else words.pop(0)
-        if name is not None and name not in COMMANDS:
+        name = RUN if words[0].startswith("-") else words.pop(0)
+        if name not in (RUN, *COMMANDS):
             raise unknown("command", name, COMMANDS)
-        parser, module, function = COMMANDS.get(name, RUN)
-        options = parser().parse_args(words)
-        # Lightning takes seconds to import: `--help`, a mistyped line and `list` do not wait.
+        module = command(name)
+        options = module.parser().parse_args(words)
+        # torch takes seconds to import: `--help` and a mistyped line do not wait for it.
         keep_freed_memory()
-        return getattr(importlib.import_module(f"lra.cli.{module}"), function)(options)
+        # A last search for garbage takes a second with torch loaded; the system takes all anyway.
+        atexit.register(gc.freeze)
+        return module.carry_out(options)
     except RunFailure as error:
         return _fail(one_line(error), 1)
     except UsageError as error:
@@ -58,5 +67,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(line: str, status: int) -> int:
-    print(f"{parsers.PROGRAM}: error: {line}", file=sys.stderr)
+    print(f"{PROGRAM}: error: {line}", file=sys.stderr)
     return status

@@ -1,39 +1,46 @@
 """What lies in the results' folder, as commands ask for it."""
 
+import contextlib
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from attention_zoo import UsageError, parse_spec
+from attention_zoo.errors import unknown
 from lra.cli.common import say
 from lra.measure.sheet import Sheet, read_sheet
+from lra.protocols import Protocol, spec_under
 from lra.results.comparable import Recorded
-from lra.results.record import RUNS, read_run, run_folders
+from lra.results.layout import RUNS
+from lra.results.reading import disagreements, runs_on_record
 
+Folders = Sequence[Path]
 Tasks = Sequence[str] | None  # None: all
 
 
-def on_record(results: Path, tasks: Tasks = None) -> list[tuple[Path, Recorded]]:
+def on_record(results: Folders, tasks: Tasks = None) -> list[tuple[Path, Recorded]]:
     """The folders of the runs of these tasks, with their records; what cannot be read is named."""
     found: list[tuple[Path, Recorded]] = []
-    for folder in run_folders(results):
-        for record in read_run(folder):
-            if isinstance(record, UsageError):
-                say(f"skipped: {record}")
-            elif tasks is None or record.task in tasks:
-                found.append((folder, record))
+    for folder, record in runs_on_record(results):
+        if isinstance(record, UsageError):
+            say(f"skipped: {record}")
+        elif tasks is None or record.task in tasks:
+            found.append((folder, record))
+    for line in disagreements(found):
+        say(line)
     return found
 
 
-def none_on_record(results: Path, tasks: Tasks = None) -> UsageError:
+def none_on_record(results: Folders, tasks: Tasks = None) -> UsageError:
     of = f" of {', '.join(tasks)}" if tasks else ""
     first = tasks[0] if tasks else "listops"
     return UsageError(
-        f"no runs on record{of} under {results / RUNS}; "
+        f"no runs on record{of} under {', '.join(str(one / RUNS) for one in results)}; "
         f"`python run_lra.py --task {first} --attn linear` makes one"
     )
 
 
-def read_sheets(results: Path, named: Sequence[Path] | None) -> list[Sheet]:
+def read_sheets(results: Folders, named: Sequence[Path] | None) -> list[Sheet]:
     """The measurements that were named; else those of the results that can be read."""
     return [read_sheet(path) for path in named] if named else list(_sheets_of(results))
 
@@ -43,19 +50,37 @@ def of_tasks(sheets: Iterable[Sheet], tasks: Tasks) -> list[Sheet]:
     return [sheet for sheet in sheets if tasks is None or sheet.settings.task in (None, *tasks)]
 
 
-def _sheets_of(results: Path) -> Iterable[Sheet]:
-    for path in sorted((results / "measurements").glob("*.json")):
+def _sheets_of(results: Folders) -> Iterable[Sheet]:
+    for path in (p for one in results for p in sorted((one / "measurements").glob("*.json"))):
         try:
             yield read_sheet(path)
         except UsageError as error:
             say(f"skipped: {error}")
 
 
-def canonical(spec: str, known: Iterable[str]) -> str:
-    """A spec as records spell it; as it is where its attention is not registered here."""
-    if spec in known:
-        return spec
-    try:
-        return str(parse_spec(spec))
-    except UsageError:
-        return spec
+def spellings(spec: str, known: set[str], under: Iterable[Protocol]) -> set[str]:
+    """Those of the `known` attentions that a person may mean by a spec: itself, and what it is
+    without a protocol and under each; itself alone where there is none."""
+    found = {spec}
+    with contextlib.suppress(UsageError):  # of an attention that is not registered here
+        found |= {str(parse_spec(spec)), *(str(spec_under(spec, one)) for one in under)}
+    return found & known or {spec}
+
+
+def asked_for(specs: list[str] | None, known: set[str], under: Iterable[Protocol]) -> set[str]:
+    """The attentions of these specs, all that are known where none is given; UsageError for one
+    of which nothing is there."""
+    if specs is None:
+        return known
+    wanted = {name for spec in specs for name in spellings(spec, known, under)}
+    for spec in sorted(wanted - known):
+        raise unknown("attention on record", spec, known)
+    return wanted
+
+
+def spelled(tasks: Iterable[str] | None, results: Folders) -> str:
+    """The arguments that print the tables of these tasks again; no path of one machine."""
+    words = ["--task", *tasks] if tasks else []
+    if list(results) != [Path("results")]:
+        words += ["--results", *("DIR" if one.is_absolute() else str(one) for one in results)]
+    return "".join(f" {shlex.quote(word)}" for word in words)

@@ -1,13 +1,14 @@
 """Batches, and which examples stand in each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
+from attention_zoo import UsageError
 from lra.data.store import Split
 from lra.seeds import generator
 
@@ -29,33 +30,44 @@ class Padding:
     masked: int | None = None
 
 
+def require_examples(size: int, batch: int, bucket: int = 0) -> None:
+    """Raises UsageError where one batch of a pass over `size` examples would hold one twice."""
+    shared = batch * max(1, bucket)
+    if shared > size:
+        together = f" × training.bucket={bucket}" if bucket else ""
+        least = f"training.bucket={size // batch}" if batch <= size else f"training.batch={size}"
+        raise UsageError(
+            f"training.batch={batch}{together} is more than the {size:,} examples of the training "
+            f"split: use --set {least} or less"
+        )
+
+
+@dataclass(eq=False)
 class Stream(Sampler[list[int]]):
     """`steps` training batches from an endless sequence of shuffled passes over the data.
 
     Which examples stand in a step is a function of seed, batch, bucket and step alone: a batch may
     straddle two passes, none is short, none is dropped. Iteration begins at step `start`, and
-    yields every `ranks`th member of each batch from the `rank`th on.
+    yields every `ranks`th member of each batch from the `rank`th on. Raises UsageError for a batch
+    or a bucket of more than `size`.
 
     lengths: where given, every `bucket` batches share their examples out by length, and then stand
     in a random order.
     """
 
-    def __init__(
-        self,
-        size: int,
-        batch: int,
-        steps: int,
-        seed: int,
-        *,
-        start: int = 0,
-        rank: int = 0,
-        ranks: int = 1,
-        bucket: int = 0,
-        lengths: np.ndarray | None = None,  # (size,)
-    ) -> None:
-        self.size, self.batch, self.steps, self.seed = size, batch, steps, seed
-        self.start, self.rank, self.ranks = start, rank, ranks
-        self.bucket, self.lengths = bucket, lengths
+    size: int
+    batch: int
+    steps: int
+    seed: int
+    _: KW_ONLY
+    start: int = 0
+    rank: int = 0
+    ranks: int = 1
+    bucket: int = 0
+    lengths: np.ndarray | None = None  # (size,)
+
+    def __post_init__(self) -> None:
+        require_examples(self.size, self.batch, self.bucket)
         self._pass: tuple[int, list[int]] = (-1, [])
 
     def __len__(self) -> int:
@@ -120,13 +132,15 @@ def evaluation_batches(
     rank: int = 0,
     ranks: int = 1,
 ) -> DataLoader:
-    """The split in its order, each example once: on this rank every `ranks`th.
+    """Each example of a split once, the longest first: little is padded, and what memory it takes
+    shows in the first batch. On this rank every `ranks`th.
 
     micro: examples at a time, `batch` where None. drop_last: without the examples that fill no
     whole batch.
     """
     count = len(split) // batch * batch if drop_last else len(split)
-    members = range(rank, count, ranks)
+    by_length = np.argsort(-split.lengths[:count].max(1), kind="stable")
+    members = by_length[rank::ranks].tolist()
     size = max(1, (micro or batch) // ranks)
-    groups = [list(members[i : i + size]) for i in range(0, len(members), size)]
+    groups = [members[i : i + size] for i in range(0, len(members), size)]
     return DataLoader(split, batch_sampler=groups, collate_fn=lambda e: collate(e, padding))

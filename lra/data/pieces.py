@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from lra.jobs.pool import mapper
 from lra.system.files import whole
-from lra.system.workers import mapper
 
 Piece = dict[str, np.ndarray]
 

@@ -51,30 +51,29 @@ class Store:
     sha256: dict[str, str]
 
 
-def open_store(path: Path, recipe: dict[str, Any]) -> Store:
-    """The store at `path`, verified against its metadata and the recipe it must have.
+def open_store(path: Path, recipe: dict[str, Any], *, verify: bool = True) -> Store:
+    """The store at `path`, verified against its metadata, which vouch for every array, and the
+    recipe it must have.
+
+    verify: whether its bytes are read for it, which is done once a command.
 
     Raises UsageError naming the first file that is missing, altered, truncated or not ours.
     """
     metadata = _read_metadata(path / METADATA)
     if metadata["recipe"] != recipe or metadata["fingerprint"] != fingerprint(recipe):
         raise _refusal(path / METADATA, "belongs to other data")
-    names = ["tokens", "offsets"]
-    names += [f"{split}.{array}" for split in metadata["counts"] for array in ("members", "labels")]
-    arrays = {name: _read_member(path, f"{name}.npy", metadata) for name in names}
-    tokens, offsets = arrays["tokens"], arrays["offsets"]
-    if not (offsets[0] == 0 and offsets[-1] == len(tokens) and (np.diff(offsets) > 0).all()):
-        raise _refusal(path / "offsets.npy", "does not fit the other arrays")
-    splits = {}
-    for split, count in metadata["counts"].items():
-        members, labels = arrays[f"{split}.members"], arrays[f"{split}.labels"]
-        if not (
-            len(members) == len(labels) == count
-            and 0 <= members.min(initial=0)
-            and members.max(initial=0) < len(offsets) - 1
-        ):
-            raise _refusal(path / f"{split}.members.npy", "does not fit the other arrays")
-        splits[split] = Split(tokens, offsets, members, labels)
+    arrays = {}
+    for name, sha256 in metadata["sha256"].items():
+        if not (path / name).is_file():
+            raise _refusal(path / name, "is missing")
+        if verify and sha256_of(path / name) != sha256:
+            raise _refusal(path / name, f"does not have the SHA-256 that {METADATA} gives")
+        arrays[name] = np.load(path / name, mmap_mode="r", allow_pickle=False)
+    shared = arrays["tokens.npy"], arrays["offsets.npy"]
+    splits = {
+        name: Split(*shared, arrays[f"{name}.members.npy"], arrays[f"{name}.labels.npy"])
+        for name in metadata["counts"]
+    }
     known = (metadata[key] for key in ("fingerprint", "baselines", "notes"))
     return Store(path, recipe, *known, splits, metadata["sha256"])
 
@@ -90,23 +89,9 @@ def _read_metadata(path: Path) -> dict[str, Any]:
         raise _refusal(path, "was not written by this suite")
     if metadata.get("version") != VERSION:
         raise _refusal(path, f"has version {metadata.get('version')!r}, not {VERSION}")
-    seal = metadata.pop("seal", None)
-    if seal != fingerprint(metadata):
+    if metadata.pop("seal", None) != fingerprint(metadata):
         raise _refusal(path, "was altered: its contents do not have the fingerprint it gives")
     return metadata
-
-
-def _read_member(path: Path, name: str, metadata: dict[str, Any]) -> np.ndarray:
-    file = path / name
-    if not file.is_file():
-        raise _refusal(file, "is missing")
-    if sha256_of(file) != metadata["sha256"].get(name):
-        raise _refusal(file, f"does not have the SHA-256 that {METADATA} gives")
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
-    kind = name.split(".")[-2]
-    if array.dtype != DTYPES[kind] or array.ndim != 1 + (kind == "members"):
-        raise _refusal(file, "holds another kind of array")
-    return array
 
 
 def _refusal(file: Path, what: str) -> UsageError:

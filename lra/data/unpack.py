@@ -1,12 +1,12 @@
 """Archives unpacked into folders that are whole or not there, whatever the archive holds."""
 
-import contextlib
 import gzip
 import os
 import shutil
 import tarfile
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,17 +15,8 @@ from attention_zoo import UsageError
 from lra.system.locks import LOCK, locked
 
 CHUNK = 1 << 16  # bytes
-RATIO = 1032  # bytes that one byte of gzip can stand for
 NAMED = 10  # top folders that a message lists
-KINDS = {
-    tarfile.REGTYPE: "a file",
-    tarfile.AREGTYPE: "a file",
-    tarfile.SYMTYPE: "a symbolic link",
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
-    tarfile.FIFOTYPE: "a named pipe",
-}
+MOST = 10_000_000  # members of an archive
 
 
 class Member(tarfile.TarInfo):
@@ -57,7 +48,7 @@ def unpack(
 
     Raises UsageError, and leaves nothing, for: a damaged or truncated archive; one without
     member_root; any absolute name or `..`; a link, device or pipe among what is wanted; more than
-    `bound` bytes of it.
+    `bound` bytes or MOST members, wanted or not.
     """
     with locked(destination.with_name(f".{destination.name}{LOCK}"), say):
         if destination.exists():
@@ -71,7 +62,8 @@ def unpack(
             os.rename(partial, destination)
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise UsageError(
-                f"{archive_path}: truncated, damaged or no tar archive ({error})"
+                f"{archive_path}: truncated, damaged or no tar archive ({error}); remove it, and "
+                "--download fetches it anew"
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -85,44 +77,30 @@ def _extract(
     archive: Path, root: list[str], folder: Path, bound: int, skip: list[list[str]]
 ) -> None:
     tops: set[str] = set()
-    found, written = False, 0
-    with contextlib.ExitStack() as stack:
-        raw = stack.enter_context(open(archive, "rb"))
-        compressed = raw.peek(2).startswith(b"\x1f\x8b")
-        size = archive.stat().st_size
-        bar = tqdm.wrapattr(raw, "read", size, desc=f"unpacking {archive.name}", disable=None)
-        stream = stack.enter_context(bar)
-        if compressed:
-            stream = stack.enter_context(gzip.GzipFile(fileobj=stream, mode="rb"))
-        tar = stack.enter_context(
-            tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, tarinfo=Member)
-        )
+    found, count, size = False, 0, 0
+    length, says = archive.stat().st_size, f"unpacking {archive.name}"
+    with (
+        open(archive, "rb") as raw,
+        tqdm.wrapattr(raw, "read", length, desc=says, disable=None) as read,
+        gzip.open(read) if raw.peek(2).startswith(b"\x1f\x8b") else nullcontext(read) as stream,
+        tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, tarinfo=Member) as tar,
+    ):
         while (member := tar.next()) is not None:
             tar.members.clear()  # else it remembers a million files
-            if tar.offset > RATIO * size:  # tarfile would seek its end for days
-                raise tarfile.ReadError(f"{member.name!r} of {member.size:,} bytes")
+            count, size = count + 1, size + member.size
+            if size > bound or count > MOST:  # before tarfile seeks the end of a member
+                raise UsageError(
+                    f"{archive}: {member.name!r} brings it to {size:,} bytes in {count:,} "
+                    f"members, expected at most {bound:,} in {MOST:,}"
+                )
             parts = _parts(member.name)
             if member.name.startswith("/") or ".." in parts or "\0" in member.name:
                 raise UsageError(f"{archive}: {member.name!r} is not a name within a folder")
             tops.update(parts[:1])
-            inner = parts[len(root) :]
-            if parts[: len(root)] != root:
-                continue
-            found = True
-            if any(inner[: len(unwanted)] == unwanted for unwanted in skip):
-                continue
-            if not (member.isdir() or (member.isreg() and inner)):
-                raise UsageError(
-                    f"{archive}: {member.name!r} is {KINDS.get(member.type, 'of no known kind')}, "
-                    f"expected {'a file or ' if inner else ''}a folder"
-                )
-            written += member.size
-            if written > bound:
-                raise UsageError(
-                    f"{archive}: {member.name!r} brings {'/'.join(root)!r} to {written:,} bytes, "
-                    f"expected at most {bound:,}"
-                )
-            _write(tar, member, folder.joinpath(*inner), archive)
+            if parts[: len(root)] == root:
+                found, inner = True, parts[len(root) :]
+                if not any(inner[: len(unwanted)] == unwanted for unwanted in skip):
+                    _write(tar, member, inner, folder, archive)
         while stream.read(CHUNK):  # gzip's checksum stands at the end
             pass
     if not found:
@@ -132,13 +110,19 @@ def _extract(
         )
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, archive: Path) -> None:
+def _write(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, inner: list[str], folder: Path, archive: Path
+) -> None:
+    """One member, a file or a folder, to its place in the folder."""
+    if not (member.isdir() or (member.isreg() and inner)):
+        kind = "a file" if member.isreg() else "a link, a device or the like"
+        expected = "a file or a folder" if inner else "a folder"
+        raise UsageError(f"{archive}: {member.name!r} is {kind}, expected {expected}")
     try:
-        if member.isdir():
-            target.mkdir(parents=True, exist_ok=True)
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tar.extractfile(member) as source, open(target, "wb") as file:
-            shutil.copyfileobj(source, file, CHUNK)
+        if member.isdir():  # which tarfile takes for done where a file lies
+            folder.joinpath(*inner).mkdir(parents=True, exist_ok=True)
+        else:
+            inside = member.replace(name="/".join(inner))
+            tar.extract(inside, folder, set_attrs=False, filter="data")
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise UsageError(f"{archive}: {member.name!r} is both a file and a folder") from error

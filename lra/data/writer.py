@@ -14,6 +14,7 @@ import numpy as np
 from attention_zoo import UsageError
 from lra.data.pieces import pieces
 from lra.data.store import DTYPES, FORMAT, METADATA, VERSION, Split
+from lra.failures import RunFailure
 from lra.system.files import fingerprint, sha256_of, sync_folder, write_json
 
 Example = tuple[tuple[int, ...], int]  # numbers of its sequences, label
@@ -80,6 +81,7 @@ def write_store(
         with open(writer.folder / f"{name}.npy", "wb") as file:
             file.write(content.getbuffer())
             _sync(file)
+    files = [f"{name}.npy" for name in ("tokens", *arrays)]
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -88,9 +90,7 @@ def write_store(
         "counts": {name: len(split) for name, split in splits.items()},
         "baselines": baselines,
         "notes": writer.notes,
-        "sha256": {
-            f"{name}.npy": sha256_of(writer.folder / f"{name}.npy") for name in ["tokens", *arrays]
-        },
+        "sha256": {name: sha256_of(writer.folder / name) for name in files},
     }
     write_json(writer.folder / METADATA, content | {"seal": fingerprint(content)})
 
@@ -108,8 +108,9 @@ def written(path: Path, workers: int | None = None) -> Iterator[Writer]:
     try:
         with open(partial / "tokens.npy", "wb") as tokens:
             yield Writer(tokens, parts, workers)
-    except UsageError:
-        shutil.rmtree(parts, ignore_errors=True)  # made of files that are wrong or have changed
+    except UsageError as error:
+        if not isinstance(error, RunFailure):  # made of files that are wrong or have changed
+            shutil.rmtree(parts, ignore_errors=True)
         raise
     else:
         os.rename(partial, path)

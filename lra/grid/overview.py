@@ -1,12 +1,11 @@
 """What a person sees of the runs: bars on a terminal, lines elsewhere."""
 
 import sys
-from types import TracebackType
 
 from tqdm import tqdm
 
 from lra.grid.jobs import Run
-from lra.training.progress import duration
+from lra.training.report import duration
 
 LAYOUT = "{desc}: {percentage:3.0f}% {bar} {n}/{total} [{elapsed}{postfix}]"
 
@@ -28,12 +27,7 @@ class Overview:
             self.refresh()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for bar in (*self.bars.values(), self.summary):
             if bar is not None:
                 bar.close()
@@ -84,14 +78,11 @@ class Overview:
 
     def time_left(self) -> float | None:
         """Seconds, from the runs that have ended or report; None before there is one."""
-        known, left = [], 0.0
-        for run in self.runs:
-            if run.state == "done" and run.seconds:
-                known.append(run.seconds)
-            elif run.state == "running" and run.report and run.report.left is not None:
-                known.append(run.elapsed() + run.report.left)
-                left += run.report.left
+        told = [run for run in self.runs if run.state == "running" and run.report]
+        left = {run: run.report.left for run in told if run.report.left is not None}
+        known = [run.elapsed() + more for run, more in left.items()]
+        known += [run.seconds for run in self.runs if run.state == "done" and run.seconds]
         if not known:
             return None
         waiting = sum(run.state == "waiting" for run in self.runs)
-        return (left + waiting * sum(known) / len(known)) / self.jobs
+        return (sum(left.values()) + waiting * sum(known) / len(known)) / self.jobs

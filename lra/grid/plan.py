@@ -1,63 +1,77 @@
 """From what was asked for to the runs of a grid, each checked before any is started."""
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import one_line
+from lra.config import RunConfig, choose_accelerator, require_support
+from lra.data.batches import require_examples
 from lra.data.prepare import Source, find_source
-from lra.model import build_model
-from lra.protocols import Protocol, expand, get_protocol, override, with_source
-from lra.run_config import RunConfig, choose_accelerator, require_support
+from lra.model import attention_dropout, build_model
+from lra.protocols import Protocol, expand, get_protocol, override, spec_under, with_source
 from lra.tasks import get_task
 
 
-def plan(
-    *,
-    tasks: Sequence[str],
-    attentions: Sequence[str],
-    seeds: Sequence[int],
-    protocol: str,
-    settings: Sequence[str],
-    data_dir: Path,
-    precision: str,
-    accelerator: str,
-    plugins: Sequence[str],
-    say: Callable[[str], None],
-    source: str | None = None,
-    micro_batch: int | None = None,
-) -> list[RunConfig]:
+def plan(asked: Namespace, say: Callable[[str], None]) -> list[RunConfig]:
     """A RunConfig for each combination, in the order in which they are given, none twice.
 
-    Raises UsageError for the first that cannot be run here.
+    asked: by the names of the command line, task, attn, seed, protocol, source, set, micro_batch,
+    precision, accelerator, plugin, data_dir. Raises UsageError for the first that cannot be run
+    here.
     """
-    accelerator = choose_accelerator(accelerator)
-    specs = dict.fromkeys(parse_spec(text) for text in attentions)
+    accelerator = choose_accelerator(asked.accelerator)
+    for text in asked.attn:
+        parse_spec(text)  # a mistake is said before any other is looked for
     configs = {}
-    for task in dict.fromkeys(tasks):
-        for combination in expand(settings):
-            asked = with_source(get_protocol(protocol, task), source)
-            changed, modified, found = settled(asked, task, combination, data_dir, say)
-            for seed in dict.fromkeys(seeds):
-                for spec in specs:
-                    config = RunConfig(
-                        task=task,
-                        attention=spec,
-                        protocol=changed,
-                        data=found.fingerprint,
-                        modified=modified,
-                        seed=seed,
-                        precision=precision,
-                        accelerator=accelerator,
-                        plugins=tuple(plugins),
-                        micro_batch=parts(micro_batch, changed),
-                    )
-                    if seed == seeds[0]:
-                        require_buildable(config)
-                    configs[config.identity] = config
+    for task in dict.fromkeys(asked.task):
+        start = with_source(get_protocol(asked.protocol, task), asked.source)
+        specs = dict.fromkeys(spec_under(text, start) for text in asked.attn)
+        for combination in expand(asked.set):
+            protocol, modified, found = settled(start, task, combination, asked.data_dir, say)
+            for seed, spec in product(dict.fromkeys(asked.seed), specs):
+                config = RunConfig(
+                    task=task,
+                    attention=spec,
+                    protocol=protocol,
+                    data=found.fingerprint,
+                    modified=modified,
+                    seed=seed,
+                    precision=asked.precision,
+                    accelerator=accelerator,
+                    plugins=tuple(asked.plugin),
+                    micro_batch=parts(asked.micro_batch, protocol),
+                )
+                if seed == asked.seed[0]:
+                    require_buildable(config)
+                configs[config.identity] = config
+    if off := dict.fromkeys(str(c.attention) for c in configs.values() if lacks_dropout(c)):
+        say(f"model.attention_dropout is off where it is not supported: {', '.join(off)}")
+    if asked.precision == "bf16-mixed" and accelerator == "cpu" and not has_bfloat16():
+        say(
+            "this CPU has no instructions for bfloat16: bf16-mixed takes 4 to 5 times as long as "
+            "32-true here"
+        )
     return list(configs.values())
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU has instructions for it; True where torch (before 2.12) does not say."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    names = {"avx512_bf16", "amx_bf16", "bf16"} & set(known)
+    return not names or any(known[name] for name in names)
+
+
+def lacks_dropout(config: RunConfig) -> bool:
+    """Whether the protocol has attention dropout and the attention does not support it."""
+    model = config.protocol.model
+    return model.attention_dropout != attention_dropout(config.attention, model)
 
 
 def parts(micro_batch: int | None, protocol: Protocol) -> int | None:
@@ -90,6 +104,8 @@ def settled(
     if "training.warmup" in modified and not any("warmup" in text for text in settings):
         say(f"training.warmup is scaled with training.steps, to {modified['training.warmup']}")
     changed, source = decided(changed, task, data_dir, modified)
+    training = changed.training
+    require_examples(changed.task.training_size, training.batch, training.bucket)
     return changed, modified, source
 
 
@@ -102,7 +118,7 @@ def decided(
     for key in modified:
         section, _, name = key.partition(".")
         if section == "task" and name not in settings.effective:
-            where = f" in {data_dir}" if settings.source == "official" else ""
+            where = f" in {source.folder}" if source.folder else ""
             raise UsageError(
                 f"--set {key} has no effect on the {settings.source} data{where}; choose another "
                 "--source, or leave it out"

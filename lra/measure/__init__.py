@@ -1,1 +1,1 @@
-"""Time, memory and FLOPs of one variant, in a process of its own."""
+"""Time, memory and FLOPs of variants, each in a process of its own, in turns."""

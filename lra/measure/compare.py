@@ -1,12 +1,13 @@
 """A measurement beside an earlier one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from attention_zoo import UsageError
+from lra.choices import Level
 from lra.measure.memory import headline
-from lra.measure.sheet import OK, Level, Row, Settings, Sheet
+from lra.measure.sheet import OK, Row, Settings, Sheet
 from lra.measure.timing import Timing
 from lra.system.environment import Environment
 
@@ -22,42 +23,29 @@ def pass_names(level: Level) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of a row that both have; old and new in the same unit.
-
-    old_spread, new_spread: (p80 − p20) / median, 0 for memory, of which there is one figure.
-    """
+    """One figure of a row that both have: milliseconds, or bytes of memory without a spread."""
 
     attention: str
     N: int
     quantity: str
-    old: float
-    new: float
-    old_spread: float
-    new_spread: float
-    verdict: Verdict
+    old: Timing
+    new: Timing
 
     @property
     def ratio(self) -> float:
-        return self.new / self.old
+        return self.new.median_ms / self.old.median_ms
 
-
-@dataclass(frozen=True)
-class Lost:
-    """A row that had figures and has none now, with what became of it."""
-
-    attention: str
-    N: int
-    status: str
+    @property
+    def verdict(self) -> Verdict:
+        return verdict(self.old, self.new)
 
 
 def require_same(old: Settings, new: Settings) -> None:
     """Raises UsageError that names what differs."""
     differing = [
-        f"{name} {before!r}, now {now!r}"
-        for name, before, now in (
-            (name, getattr(old, name), getattr(new, name)) for name in Settings.__annotations__
-        )
-        if before != now
+        f"{name} {before!r}, now {getattr(new, name)!r}"
+        for name, before in asdict(old).items()
+        if before != getattr(new, name)
     ]
     if differing:
         raise UsageError(f"measured with other settings: {'; '.join(differing)}")
@@ -78,18 +66,18 @@ def elsewhere(old: Environment, new: Environment) -> list[str]:
     return [f"{key} {before[key]}, now {now[key]}" for key in before if before[key] != now[key]]
 
 
-def compare(old: Sheet, new: Sheet) -> tuple[list[Change], list[Lost]]:
-    """Of the rows that both have, in the order of the new one."""
+def compare(old: Sheet, new: Sheet) -> tuple[list[Change], list[Row]]:
+    """Of the rows that both have, in the order of the new one: each figure, and the rows that had
+    figures and have none now."""
     earlier = {(row.attention, row.N): row for row in old.rows if row.status == OK}
-    changes: list[Change] = []
-    lost: list[Lost] = []
-    for row in new.rows:
-        before = earlier.get((row.attention, row.N))
-        if before is not None and row.status == OK:
-            changes += _changes(before, row, new.settings.level)
-        elif before is not None:
-            lost.append(Lost(row.attention, row.N, row.status))
-    return changes, lost
+    both = [(earlier[key], row) for row in new.rows if (key := (row.attention, row.N)) in earlier]
+    changes = [
+        change
+        for before, row in both
+        if row.status == OK
+        for change in _changes(before, row, new.settings.level)
+    ]
+    return changes, [row for _, row in both if row.status != OK]
 
 
 def not_measured(old: Sheet, new: Sheet) -> list[str]:
@@ -107,20 +95,8 @@ def _changes(old: Row, new: Row, level: Level) -> list[Change]:
         what: (getattr(old, name).time, getattr(new, name).time)
         for name, what in pass_names(level).items()
     }
-    figures["memory"] = tuple(_exact(headline(row.memory)) for row in (old, new))
-    return [
-        Change(
-            new.attention,
-            new.N,
-            quantity,
-            before.median_ms,
-            now.median_ms,
-            before.spread,
-            now.spread,
-            verdict(before, now),
-        )
-        for quantity, (before, now) in figures.items()
-    ]
+    figures["memory"] = tuple(Timing.of([headline(row.memory)]) for row in (old, new))
+    return [Change(new.attention, new.N, name, *pair) for name, pair in figures.items()]
 
 
 def verdict(old: Timing, new: Timing) -> Verdict:
@@ -133,12 +109,7 @@ def verdict(old: Timing, new: Timing) -> Verdict:
     return "within spread"
 
 
-def _exact(value: float) -> Timing:
-    """A figure without a spread."""
-    return Timing(value, value, value, 1)
-
-
-def failures(changes: Sequence[Change], lost: Sequence[Lost], above: float) -> list[str]:
+def failures(changes: Sequence[Change], lost: Sequence[Row], above: float) -> list[str]:
     """Regressions by more than a factor, and rows that were lost, each named in a few words."""
     return [
         *(

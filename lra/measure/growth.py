@@ -1,9 +1,12 @@
 """How fast a cost grows with N, from what was measured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from lra.measure.memory import headline
+from lra.measure.sheet import Row
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ def growth(costs: Mapping[int, float]) -> Growth | None:
     x = np.log2(lengths)
     y = np.log2([costs[N] for N in lengths])
     slopes = np.diff(y) / np.diff(x)
-    centred = x - x.mean()
-    exponent = float(centred @ y / (centred @ centred))
-    return Growth(exponent, float(slopes.min()), float(slopes.max()), lengths[0], lengths[-1])
+    exponent, _ = np.polyfit(x, y, 1)
+    return Growth(
+        float(exponent), float(slopes.min()), float(slopes.max()), lengths[0], lengths[-1]
+    )
+
+
+def growths(rows: Iterable[Row]) -> tuple[Growth | None, Growth | None]:
+    """Of the time and of the memory of an attention's rows that have figures."""
+    done = list(rows)
+    time = growth({row.N: row.training.time.median_ms for row in done})
+    return time, growth({row.N: headline(row.memory) for row in done})

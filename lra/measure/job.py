@@ -1,29 +1,26 @@
 """What one process is told to measure, and the conversation that it has with its parent.
 
-The parent starts `python -m lra.measure.bench_worker JOB.json READ WRITE`, where READ and WRITE are
-descriptors of two pipes. The worker writes one Reply when it is ready; then each line that it reads
-is a Request, and it answers each with one Reply, both one JSON object a line. It ends when its
-requests do, or its parent. What it or a plugin prints goes to a log.
+The job is `lra.measure.answers:answer`. It tells one Reply when it is ready; then it answers each
+Request with one. What it or a plugin prints goes to a log.
 
     check      the contract; a reply whose status is not `ok` says why there will be no figures
     warm N     one forward and one training pass; the peak of physical memory so far is kept
-    count N    memory, operations, bytes, kernels
-    time N     untimed passes, then timed ones
+    count N    parameters, memory, operations, kernels
+    work N     bytes that are moved, and operations by the attention's formula
+    time N     untimed passes, then timed ones: `least` of each or as many as fit into `seconds`
     machine    the environment and its limits
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from attention_zoo import Spec, parse_spec
+from lra.choices import PRECISIONS
 from lra.measure.sheet import OK, Limits, Settings
 from lra.protocols import Protocol
-from lra.run_config import DTYPES
 from lra.system.environment import Environment
-
-FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -49,39 +46,63 @@ class Job:
     @property
     def dtype(self) -> torch.dtype:
         """Of what attention computes in."""
-        return (FLOATS | DTYPES)[self.settings.dtype]
+        name = self.settings.dtype
+        return getattr(torch, PRECISIONS.get(name, name))
+
+
+def step_settings(
+    task: str,
+    protocol: Protocol,
+    *,
+    label: str,
+    modified: dict[str, Any],
+    precision: str,
+    accelerator: str,
+    micro_batch: int | None,
+    compile: bool = False,
+) -> Settings:
+    """Of a training step of a task's model under a protocol that tables call `label`."""
+    return Settings(
+        level="step",
+        batch=protocol.training.batch,
+        heads=protocol.model.heads,
+        head_dim=protocol.model.width // protocol.model.heads,
+        dtype=precision,
+        accelerator=accelerator,
+        compile=compile,
+        task=task,
+        protocol=label,
+        modified=modified,
+        micro_batch=micro_batch,
+    )
 
 
 @dataclass(frozen=True)
 class Request:
-    ask: Literal["check", "warm", "count", "time", "machine"]
+    ask: Literal["check", "warm", "count", "work", "time", "machine"]
     N: int = 0
+    least: int = 1
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one pass does; see lra.measure.sheet.Pass."""
+    """Of one pass; see lra.measure.sheet.Pass."""
 
-    flops: int
     formula: int | None
     bytes: int
 
 
 @dataclass(frozen=True)
 class Count:
+    """over_softmax: at level step; see lra.measure.variant.Measurement. flops: of the forward and
+    the training pass, as everything that is said of both."""
+
     parameters: int
+    over_softmax: float | None
     memory: dict[str, int]
     kernels: list[str]
-    forward: Work
-    training: Work
-
-
-@dataclass(frozen=True)
-class Times:
-    """Milliseconds of each repetition."""
-
-    forward: list[float]
-    training: list[float]
+    flops: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -92,10 +113,11 @@ class Machine:
 
 @dataclass(frozen=True)
 class Reply:
-    """status: of the row that was asked about, `ok` with what the request is for."""
+    """status: of the row that was asked about. content: what was asked for, where that is `ok`: a
+    Count, a Machine, or of forward and training passes their Work or milliseconds. over: the
+    process is gone, or of no more use."""
 
     status: str = OK
     reason: str | None = None
-    count: Count | None = None
-    times: Times | None = None
-    machine: Machine | None = None
+    content: Any = None
+    over: bool = False

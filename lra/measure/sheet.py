@@ -1,26 +1,28 @@
 """A measurement over lengths as it lies on disk: one JSON, a row a variant and length."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from attention_zoo import UsageError
 from attention_zoo.errors import one_line
+from lra.choices import Level
 from lra.measure.memory import has_headline
-from lra.measure.timing import Timing
+from lra.measure.timing import Ratio, Timing
 from lra.system.environment import Environment
 from lra.system.files import write_json
-from lra.typed import load
+from lra.typed import frozen, load
 
 SCHEMA = 1
 OK, FAILS, UNSUPPORTED, TIME_LIMIT = "ok", "fails its contract", "unsupported", "time limit"
 FIGURES = ("forward", "training", "memory", "kernels", "parameters")
 OF_A_STEP = ("task", "protocol", "modified")
-Level = Literal["operator", "layer", "step"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pass:
     """One forward pass, or one with its backward pass (and, at level step, the optimiser).
 
@@ -34,12 +36,13 @@ class Pass:
     bytes: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """status: `ok`, or how it ended: `out of memory`, `time limit`, `killed`, `fails its contract`,
     `unsupported` or `error`, with a reason; then there are no figures, else all of them.
     training: forward and backward. memory: bytes of the training pass by method, as a run's record
-    has them. parameters: learned ones of the operator, layer or model."""
+    has them. parameters: learned ones of the operator, layer or model. ratio: of the training pass
+    to that of the attention without its last filter, where that was measured, too."""
 
     attention: str
     N: int
@@ -50,6 +53,7 @@ class Row:
     memory: dict[str, int] | None = None
     kernels: list[str] | None = None
     parameters: int | None = None
+    ratio: Ratio | None = None
 
     def __post_init__(self) -> None:
         if self.status != OK:
@@ -63,7 +67,7 @@ class Row:
             )
 
 
-@dataclass(frozen=True)
+@frozen
 class Settings:
     """What the rows share. dtype: of all that is computed; at level step the precision, as a run's
     record names it. task, protocol, modified, micro_batch: at level step alone."""
@@ -86,20 +90,16 @@ class Settings:
             raise UsageError(f"settings of level step without {', '.join(lacking)}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """What the machine gives at most, measured: bytes a second that a copy reads and writes,
     operations a second of a product of matrices in the sheet's dtype."""
 
-    bytes_per_second: float
-    flops_per_second: float
-
-    def __post_init__(self) -> None:
-        if not (self.bytes_per_second > 0 and self.flops_per_second > 0):
-            raise UsageError("the machine's limits are not above 0")
+    bytes_per_second: Annotated[float, Field(gt=0)]
+    flops_per_second: Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True)
+@frozen
 class Sheet:
     schema: int
     finished: str
@@ -121,7 +121,7 @@ def read_sheet(path: Path) -> Sheet:
         content = json.loads(path.read_bytes())
         if isinstance(content, dict) and content.get("schema") != SCHEMA:
             raise UsageError(f"schema is {content.get('schema')!r}, not {SCHEMA}")
-        return load(Sheet, content)
+        return load(Sheet, json.dumps(content))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {one_line(error)}") from error
     except OSError as error:

@@ -10,7 +10,6 @@ from lra.measure.job import Job
 from lra.measure.sheet import Settings
 from lra.measure.variant import Steps, steps_of
 from lra.protocols import Protocol
-from lra.training.loss import auxiliary_losses
 
 
 def subject(job: Job, N: int, *, compile: bool) -> Steps:
@@ -52,7 +51,8 @@ def subject(job: Job, N: int, *, compile: bool) -> Steps:
     def training() -> None:
         clear()
         y = call(*inputs)
-        terms = auxiliary_losses(module)
+        term = module.auxiliary_loss()
+        terms = [] if term is None else [term]
         torch.autograd.backward([y, *terms], [upstream, *map(torch.ones_like, terms)])
 
     @torch.no_grad()

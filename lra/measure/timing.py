@@ -3,29 +3,26 @@
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 
-from attention_zoo import UsageError
+from lra.typed import frozen
 
 WIDE = 0.2  # a spread that is flagged
 LEAST, MOST = 3, 50  # repetitions
 TURN_MOST, TURN_BUDGET, WARM = 10, 0.5, 0.02  # repetitions and seconds of a turn
 
 
-@dataclass(frozen=True)
+@frozen
 class Timing:
     """Milliseconds of one repetition; n of them."""
 
-    median_ms: float
+    median_ms: Annotated[float, Field(gt=0)]
     p20_ms: float
     p80_ms: float
     n: int
-
-    def __post_init__(self) -> None:
-        if self.median_ms <= 0:
-            raise UsageError(f"a median of {self.median_ms} ms is no time")
 
     @classmethod
     def of(cls, samples: Sequence[float]) -> "Timing":
@@ -43,32 +40,76 @@ class Timing:
         return (self.p80_ms - self.p20_ms) / self.median_ms
 
 
+@frozen
+class Spread:
+    """Of ratios, one a turn."""
+
+    median: Annotated[float, Field(gt=0)]
+    p20: Annotated[float, Field(gt=0)]
+    p80: Annotated[float, Field(gt=0)]
+    n: Annotated[int, Field(ge=1)]
+
+    @classmethod
+    def of(cls, ratios: Sequence[float]) -> "Spread":
+        time = Timing.of(ratios)
+        return cls(time.median_ms, time.p20_ms, time.p80_ms, time.n)
+
+
+@frozen
+class Ratio:
+    """The time of a training pass over that of `base`, in turns with it. control: that of a second
+    copy of a base over the first one, in the same turns (A/A)."""
+
+    base: str
+    times: Spread
+    control: Spread
+
+    @property
+    def within_noise(self) -> bool:
+        """Whether p20 to p80 overlaps that of the control, or of its inverse: which copy is over
+        which is chance."""
+        low, high = self.control.p20, self.control.p80
+        return self.times.p20 <= max(high, 1 / low) and min(low, 1 / high) <= self.times.p80
+
+    def __str__(self) -> str:
+        times, control = self.times, self.control
+        noise = ", within noise" if self.within_noise else ""
+        return (
+            f"{times.median:.3f} (p20 {times.p20:.3f}, p80 {times.p80:.3f}; A/A p20 "
+            f"{control.p20:.3f}, p80 {control.p80:.3f}; n {times.n}){noise}"
+        )
+
+
 def time_step(step: Callable[[], object], device: torch.device, budget: float) -> Timing:
     """Repeats `step` after a warm-up until MOST repetitions or `budget` seconds, LEAST at least.
 
     On CUDA each repetition lies between two events; on the CPU between two clock readings.
     """
-    started = time.monotonic()
+    end = time.monotonic() + budget
     for _ in range(10 if device.type == "cuda" else 1):
         time_once(step, device)
-    samples: list[float] = []
-    while len(samples) < LEAST or (
-        len(samples) < MOST and time.monotonic() - started + samples[-1] / 1e3 < budget
-    ):
-        samples.append(time_once(step, device))
-    return Timing.of(samples)
+    return Timing.of(_repeated(step, device, LEAST, MOST, end))
 
 
-def time_turn(step: Callable[[], object], device: torch.device) -> list[float]:
-    """Milliseconds of the repetitions of one of several turns: up to TURN_MOST within TURN_BUDGET,
-    one at least, after one that is not timed or as many as WARM seconds hold."""
+def time_turn(
+    step: Callable[[], object], device: torch.device, least: int, seconds: float
+) -> list[float]:
+    """Milliseconds of the repetitions of one of several turns: up to TURN_MOST within `seconds`,
+    `least` at least, after one that is not timed or as many as WARM seconds hold."""
     started = time.monotonic()
     time_once(step, device)
     while time.monotonic() - started < WARM:
         time_once(step, device)
-    started, samples = time.monotonic(), []
-    while not samples or (
-        len(samples) < TURN_MOST and time.monotonic() - started + samples[-1] / 1e3 < TURN_BUDGET
+    return _repeated(step, device, least, TURN_MOST, time.monotonic() + seconds)
+
+
+def _repeated(
+    step: Callable[[], object], device: torch.device, least: int, most: int, end: float
+) -> list[float]:
+    """Milliseconds of `least` repetitions, and of more, up to `most`, that end before `end`."""
+    samples: list[float] = []
+    while len(samples) < least or (
+        len(samples) < most and time.monotonic() + samples[-1] / 1e3 < end
     ):
         samples.append(time_once(step, device))
     return samples

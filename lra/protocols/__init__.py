@@ -1,22 +1,23 @@
 """Protocols: model, training and data settings under which variants are compared."""
 
-from attention_zoo.errors import unknown
-from lra.protocols.google import google
-from lra.protocols.overrides import expand, override, with_source
-from lra.protocols.quick import quick
-from lra.protocols.settings import Deviation, ModelSettings, Protocol, TrainingSettings
-from lra.protocols.small import nystromformer, skyformer
-from lra.tasks import get_task
-
-PROTOCOLS = {made.__name__: made for made in (nystromformer, skyformer, google, quick)}
+from lra.protocols.attentions import spec_under
+from lra.protocols.file import read_protocol
+from lra.protocols.overrides import differences, expand, override, with_source
+from lra.protocols.protocol import Protocol
+from lra.protocols.standard import PROTOCOLS, drops, standard
+from lra.settings import Deviation, ModelSettings, Stated, TrainingSettings
 
 
 def get_protocol(name: str, task: str) -> Protocol:
-    """The protocol `name` for `task`; UsageError names the nearest where there is none."""
-    get_task(task)
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
-    return PROTOCOLS[name](task)
+    """The protocol for `task` of that name, or in the file `name` where it ends in .toml.
+
+    Raises UsageError with the nearest name where there is none, and with what is wrong in a file.
+
+    >>> protocol = get_protocol("nystromformer", "listops")
+    >>> protocol.training.steps, protocol.training.batch
+    (5000, 32)
+    """
+    return read_protocol(name, task) if name.endswith(".toml") else standard(name, task)
 
 
 __all__ = [
@@ -24,9 +25,13 @@ __all__ = [
     "Deviation",
     "ModelSettings",
     "Protocol",
+    "Stated",
     "TrainingSettings",
+    "differences",
+    "drops",
     "expand",
     "get_protocol",
     "override",
+    "spec_under",
     "with_source",
 ]

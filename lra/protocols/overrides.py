@@ -1,14 +1,18 @@
 """`section.key=value`: leaving a protocol by name, and several values as a grid."""
 
 import itertools
+import math
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from attention_zoo.errors import UsageError, unknown
 from attention_zoo.options import Option, read_option
-from lra.protocols.settings import Protocol
+from lra.protocols.protocol import Protocol
 from lra.typed import field_types
+
+SECTIONS = ("task", "model", "training")
+MOST = 10_000  # combinations: they are made, and checked, before anything runs
 
 
 def expand(assignments: Iterable[str]) -> list[list[str]]:
@@ -19,6 +23,8 @@ def expand(assignments: Iterable[str]) -> list[list[str]]:
         if path in axes:
             raise UsageError(f"--set {path} is given twice; several values are {path}=a,b")
         axes[path] = [path + equals + value for value in dict.fromkeys(text.split(","))]
+    if (count := math.prod(map(len, axes.values()))) > MOST:
+        raise UsageError(f"--set asks for {count:,} combinations; at most {MOST:,}")
     return [list(combination) for combination in itertools.product(*axes.values())]
 
 
@@ -27,11 +33,7 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
 
     Where `training.steps` is set and `training.warmup` is not, the warm-up keeps its share.
     """
-    sections = {
-        field.name: getattr(protocol, field.name)
-        for field in fields(protocol)
-        if is_dataclass(getattr(protocol, field.name))
-    }
+    sections = {name: getattr(protocol, name) for name in SECTIONS}
     changes: dict[str, dict[str, Any]] = {name: {} for name in sections}
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -43,7 +45,7 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
         hints = field_types(type(sections[section]))
         options = {name: Option(hint, None) for name, hint in hints.items()}
         if section == "task" and key in protocol.task.FIXED:
-            raise UsageError(f"--set {path}: {protocol.task.FIXED[key]}")
+            raise UsageError(f"{path}: {protocol.task.FIXED[key]}")
         changes[section][key] = read_option(section, key, text, options)
     training = changes["training"]
     if "steps" in training and "warmup" not in training:
@@ -53,13 +55,17 @@ def override(protocol: Protocol, assignments: Iterable[str]) -> tuple[Protocol, 
         protocol,
         **{name: replace(sections[name], **change) for name, change in changes.items() if change},
     )
-    differing = {
-        f"{section}.{key}": value
-        for section, change in changes.items()
-        for key, value in change.items()
-        if value != getattr(sections[section], key)
+    return _checked(changed), differences(protocol, changed)
+
+
+def differences(protocol: Protocol, changed: Protocol) -> dict[str, Any]:
+    """By `section.key`, the settings of the second protocol that the first has otherwise."""
+    return {
+        f"{name}.{key}": value
+        for name in SECTIONS
+        for key, value in vars(getattr(changed, name)).items()
+        if value != getattr(getattr(protocol, name), key)
     }
-    return _checked(changed), differing
 
 
 def with_source(protocol: Protocol, source: str | None) -> Protocol:

@@ -1,12 +1,19 @@
 """Which records may stand beside which: in accuracy, and in time and memory."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attention_zoo import UsageError
 from attention_zoo.options import spell
-from lra.protocols import Deviation, Protocol, get_protocol, override, with_source
+from lra.protocols import (
+    Deviation,
+    Protocol,
+    differences,
+    get_protocol,
+    override,
+    with_source,
+)
 from lra.results.record import Failure, Record
 from lra.system.files import fingerprint
 
@@ -15,14 +22,24 @@ Recorded = Record | Failure
 
 def conditions(record: Recorded) -> tuple:
     """What the accuracies of one table share whatever their task: the protocol with what left it,
-    but for the task's own settings; precision, kind of device, micro-batch."""
+    but for the task's own settings; precision, kind of device, micro-batch. A protocol's file is
+    known by what it changes: it may have been edited since."""
     return (
         record.protocol.name,
+        _of_file(record.protocol),
         tuple(sorted((key, str(value)) for key, value in training_changes(record).items())),
         record.precision,
         record.accelerator,
         record.micro_batch,
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _of_file(protocol: Protocol) -> tuple[str, ...]:
+    if not protocol.file:
+        return ()
+    changes = differences(get_protocol(protocol.base, protocol.task.task), protocol)
+    return tuple(f"{k}={spell(v)}" for k, v in changes.items() if not k.startswith("task."))
 
 
 def training_changes(record: Recorded) -> dict[str, Any]:
@@ -56,32 +73,30 @@ def machine(record: Recorded) -> tuple:
     )
 
 
-def once(records: Iterable[Recorded]) -> list[Recorded]:
+def once(
+    records: Iterable[Recorded], place: Callable[[Recorded], tuple | None] = lambda record: None
+) -> list[Recorded]:
     """One record of each run: that with a result before a failure, then the one finished last.
 
-    The same run may be on record twice: of two machines whose results were merged, or under the
-    identities that two schemas gave it. In the order of task, attention and seed, whatever the
-    order of `records`.
+    place: of a run that counts once in each. The same run may be on record twice, of two machines
+    for one. In the order of task, attention and seed, whatever the order of `records`.
     """
     kept: dict[tuple, Recorded] = {}
     for record in records:
-        run = conditions(record), column(record), record.attention, record.seed
-        other = kept.get(run)
-        if other is None or _rank(record) > _rank(other):
-            kept[run] = record
-    return sorted(kept.values(), key=_place)
+        run = conditions(record), column(record), place(record), record.attention, record.seed
+        kept[run] = max(kept[run], record, key=_rank) if run in kept else record
+    return sorted(kept.values(), key=lambda one: (one.task, one.attention, one.seed, one.identity))
 
 
 def _rank(record: Recorded) -> tuple:
     return isinstance(record, Record), record.finished, repr(record)
 
 
-def _place(record: Recorded) -> tuple:
-    return record.task, record.attention, record.seed, record.identity
-
-
 def is_todays(record: Recorded) -> bool:
-    """Whether the protocol of that name, with what left it, still is the record's."""
+    """Whether the protocol of that name, with what left it, still is the record's. One from a file
+    is what its record says."""
+    if record.protocol.file:
+        return True
     settings = [f"{key}={spell(value)}" for key, value in record.modified.items()]
     protocol = record.protocol
     asked = with_source(get_protocol(protocol.name, record.task), protocol.task.source)
@@ -103,4 +118,21 @@ def restorations(record: Recorded) -> set[tuple[str, object]]:
 
 def restoring(deviation: Deviation, record: Recorded) -> dict[str, object]:
     settings = (deviation.restore or "").removeprefix("--set").split()
-    return override(get_protocol(record.protocol.name, record.task), settings)[1]
+    name = record.protocol.base or record.protocol.name
+    return override(get_protocol(name, record.task), settings)[1]
+
+
+def comparable_with(record: Recorded) -> str:
+    """What its accuracy may be held against."""
+    usual = record.protocol.comparable
+    if record.data.source == "sample":
+        return "not comparable with LRA: made-up data in the official format"
+    if usual.startswith("not comparable"):
+        return usual
+    if not is_todays(record):
+        return f"not comparable: protocol {record.protocol.name} as it was when this was run"
+    nearer = restorations(record)
+    left = sorted(key for key, value in record.modified.items() if (key, value) not in nearer)
+    if left:
+        return f"not comparable: left protocol {record.protocol.name} in {', '.join(left)}"
+    return usual

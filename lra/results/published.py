@@ -1,21 +1,27 @@
 """Figures that papers print, as `results/published` holds them (its README has the columns)."""
 
 import csv
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from attention_zoo import UsageError
 from lra.system.environment import ROOT
-from lra.typed import field_types
+from lra.typed import frozen, misfit
 
 PUBLISHED = ROOT / "results" / "published"
 FAIL = "FAIL"
+NUMBERS = ("length", "value", "std", "n")
 
 
-@dataclass(frozen=True)
+@frozen
 class Published:
     """One figure. value: None where the paper prints FAIL, no better than chance. settings: what
-    `--set` takes to read the data as the paper did. Text that is not there is empty."""
+    `--set` takes to read the data as the paper did. spec: ours that computes the same matrix;
+    nearest: where none does, ours of that name; differs: in what it does (nearest), or what is left
+    (spec). Text that is not there is empty."""
 
     paper: str
     arxiv: str
@@ -23,6 +29,8 @@ class Published:
     table: str
     model: str
     spec: str
+    nearest: str
+    differs: str
     task: str
     length: int | None
     metric: str
@@ -48,28 +56,36 @@ def read_published(folder: Path = PUBLISHED) -> list[Published]:
     return [row for path in files for row in _read(path)]
 
 
-def _read(path: Path) -> list[Published]:
-    names, hints = [field.name for field in fields(Published)], field_types(Published)
+def differences(name: str, mathematics: str, rows: Iterable[Published]) -> list[str]:
+    """In what the attentions of these rows that have its name are not that of a run, a line each.
+
+    mathematics: its spec as rows have it. With a filter it is of no row's name."""
+    if "+" in name:
+        return []
+    base, lines = mathematics.partition(":")[0], {}
+    for row in rows:
+        theirs = f"{row.model} ({row.origin})"
+        if row.nearest == base:
+            lines.setdefault(row.differs, f"{theirs} is not {name}: {row.differs}")
+        elif row.spec.partition(":")[0] == base:
+            lines.setdefault(row.spec, f"{theirs} is {row.spec}, not {name}")
+    return list(lines.values())
+
+
+def _read(path: Path) -> Iterable[Published]:
+    names, adapter = [field.name for field in fields(Published)], TypeAdapter(Published)
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if reader.fieldnames != names:
             raise UsageError(f"{path.name}: its columns are not {', '.join(names)}")
-        rows = []
         for row in reader:
+            where = f"{path.name}:{reader.line_num}"
             if None in row or None in row.values():
-                raise UsageError(f"{path.name}:{reader.line_num}: not {len(names)} cells")
+                raise UsageError(f"{where}: expected {len(names)} cells")
             if not row["value"]:
-                raise UsageError(f"{path.name}:{reader.line_num}: no value")
+                raise UsageError(f"{where}: value is missing")
+            absent = {name: None for name in NUMBERS if row[name] in ("", FAIL)}
             try:
-                rows.append(Published(**{key: _typed(hints[key], row[key]) for key in names}))
-            except ValueError as error:
-                raise UsageError(f"{path.name}:{reader.line_num}: {error}") from error
-        return rows
-
-
-def _typed(hint: object, text: str) -> str | int | float | None:
-    if hint is str:
-        return text
-    if text in ("", FAIL):
-        return None
-    return int(text) if hint == int | None else float(text)
+                yield adapter.validate_python(row | absent, strict=False)
+            except ValidationError as error:
+                raise UsageError(f"{where}: {misfit(error)}") from error

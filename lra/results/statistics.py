@@ -87,8 +87,3 @@ def paired(differences: Sequence[float], resolution: float = 0.0) -> Paired:
         low <= 0 <= high for low, high in (interval, t_interval(differences, resolution))
     )
     return Paired(n, mean(differences), interval, separable)
-
-
-def difference_in_errors(ours: float, our_error: float, theirs: float, their_error: float) -> float:
-    """(ours − theirs) / √(σ² + σ²): how many standard errors lie between two means."""
-    return (ours - theirs) / math.hypot(our_error, their_error)

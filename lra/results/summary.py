@@ -1,24 +1,46 @@
 """What the runs of an attention come to, over its seeds."""
 
 import statistics
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from attention_zoo.spec import base_of
-from lra.measure.memory import HEADLINE_MEMORY
-from lra.results.comparable import Recorded, column, conditions, machine, once
+from lra.measure.memory import headline
+from lra.measure.variant import Measurement
+from lra.results.comparable import (
+    Recorded,
+    column,
+    comparable_with,
+    conditions,
+    machine,
+    once,
+)
 from lra.results.record import Failure, Record, learned
 from lra.results.statistics import Paired, binomial_error, mean, paired, std
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One attention's runs of one group: those with a result by seed, and those without."""
+    """One attention's runs of one group."""
 
     attention: str
-    runs: dict[int, Record]
-    failures: tuple[Failure, ...]
+    records: list[Recorded]
+
+    @cached_property
+    def runs(self) -> dict[int, Record]:
+        """Those with a result, by seed."""
+        return {run.seed: run for run in self.records if isinstance(run, Record)}
+
+    @property
+    def failures(self) -> list[Failure]:
+        return [run for run in self.records if isinstance(run, Failure)]
+
+    @cached_property
+    def measured(self) -> list[Measurement]:
+        """Of its runs those that were measured."""
+        return [run.measurement for run in self.runs.values() if run.measurement]
 
     @property
     def accuracies(self) -> dict[int, float]:
@@ -47,36 +69,42 @@ class Summary:
     @property
     def step_ms(self) -> float | None:
         """Median over seeds of the median training step."""
-        return self._median(lambda run: run.measurement.training_step.median_ms)
+        return self.median(lambda one: one.training_step.median_ms)
 
     @property
     def memory(self) -> float | None:
         """Median bytes of a training step, by the device's headline method."""
-        return self._median(lambda run: run.measurement.memory[HEADLINE_MEMORY[run.accelerator]])
+        return self.median(lambda one: headline(one.memory))
 
-    def _median(self, figure: object) -> float | None:
-        return statistics.median(map(figure, self.runs.values())) if self.runs else None
+    def median(self, figure: Callable[[Measurement], float | None]) -> float | None:
+        """Of the runs that were measured; None where none of them has such a figure."""
+        figures = [value for one in self.measured if (value := figure(one)) is not None]
+        return statistics.median(figures) if figures else None
+
+    @property
+    def failed(self) -> str:
+        """How many runs ended without a result, by kind; nothing where all have one."""
+        counts = Counter(failure.kind for failure in self.failures)
+        return ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts))
 
 
 @dataclass(frozen=True)
 class Group:
     """Summaries that may be compared: in accuracy, and in cost too where `machine` is one.
 
-    conditions, column, machine: what all its records agree in (lra.results.comparable).
+    conditions, column, machine: what all its records agree in (lra.results.comparable). label: what
+    heads it in a table or a figure of several (lra.results.captions).
     """
 
     conditions: tuple
     column: tuple
     machine: tuple | None
     attentions: dict[str, Summary]
+    label: str = ""
 
     @property
     def records(self) -> list[Recorded]:
-        return [
-            record
-            for summary in self.attentions.values()
-            for record in (*summary.runs.values(), *summary.failures)
-        ]
+        return [record for summary in self.attentions.values() for record in summary.records]
 
     @property
     def task(self) -> str:
@@ -86,6 +114,10 @@ class Group:
     def first(self) -> Recorded:
         """Any record, one with a result where there is one, for what all share."""
         return min(self.records, key=lambda record: isinstance(record, Failure))
+
+    @cached_property
+    def comparable(self) -> str:
+        return comparable_with(self.first)
 
     def base_of(self, attention: str) -> Summary | None:
         """The attention without its last filter, where it is in this group."""
@@ -106,35 +138,20 @@ class Group:
 
 def accuracy_groups(records: Iterable[Recorded]) -> list[Group]:
     """By what is comparable in accuracy, each run once, in the order of their keys."""
-    return _grouped(once(records), with_machine=False)
+    return _grouped(records, lambda record: None)
 
 
 def cost_groups(records: Iterable[Recorded]) -> list[Group]:
     """By what is comparable in time and memory, each run once a machine."""
-    by_machine: dict[tuple, list[Recorded]] = {}
-    for record in records:
-        by_machine.setdefault(machine(record), []).append(record)
-    return _grouped(
-        [record for part in by_machine.values() for record in once(part)], with_machine=True
-    )
+    return _grouped(records, machine)
 
 
-def _grouped(records: Iterable[Recorded], with_machine: bool) -> list[Group]:
-    found: dict[tuple, dict[str, tuple[dict[int, Record], list[Failure]]]] = {}
-    for record in records:
-        key = conditions(record), column(record), machine(record) if with_machine else None
-        runs, failures = found.setdefault(key, {}).setdefault(record.attention, ({}, []))
-        if isinstance(record, Record):
-            runs[record.seed] = record
-        else:
-            failures.append(record)
+def _grouped(records: Iterable[Recorded], place: Callable[[Recorded], tuple | None]) -> list[Group]:
+    found: dict[tuple, dict[str, list[Recorded]]] = {}
+    for record in once(records, place):
+        key = conditions(record), column(record), place(record)
+        found.setdefault(key, {}).setdefault(record.attention, []).append(record)
     return [
-        Group(
-            *key,
-            {
-                name: Summary(name, runs, tuple(failures))
-                for name, (runs, failures) in sorted(attentions.items())
-            },
-        )
+        Group(*key, {name: Summary(name, runs) for name, runs in sorted(attentions.items())})
         for key, attentions in sorted(found.items(), key=lambda item: repr(item[0]))
     ]

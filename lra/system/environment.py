@@ -4,22 +4,23 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from lra.typed import frozen
 
 PACKAGES = ("torch", "numpy", "pytorch-lightning", "xformers", "triton")
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
+@frozen
 class Environment:
     """device: the processor's or GPU's name. matmul: torch's float32 precision (TF32 or not).
     commit: `+` where the checkout had changes, None outside one."""
 
     device: str
-    cores: int
+    cores: int | None
     threads: int
     memory_gb: float
     platform: str
@@ -40,7 +41,7 @@ class Environment:
 
 
 def machine_words(device: str, threads: int, torch: str | None) -> str:
-    return f"{device}, {threads} threads, torch {torch}"
+    return f"{device}, {threads} thread{'s' * (threads != 1)}, torch {torch}"
 
 
 def short_commit(commit: str | None) -> str:

@@ -24,7 +24,7 @@ def obeyed(then: str = "nothing is left half done") -> Iterator[None]:
     """Within, SIGINT and SIGTERM raise Stopped, outside `deferred()` at once, even where a shell
     started this process in the background, with SIGINT ignored."""
     global _then
-    _then = then
+    outer, _then = _then, then
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     _signals.clear()
     for number in before:
@@ -34,6 +34,7 @@ def obeyed(then: str = "nothing is left half done") -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _then = outer
         _signals.clear()
 
 

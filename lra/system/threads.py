@@ -1,12 +1,13 @@
 """How many threads torch computes with."""
 
-import torch
 
-
-def fix_threads() -> None:
-    """Makes the number of threads that torch has, in every call, the number that computes.
+def fix_threads(count: int | None = None) -> None:
+    """Makes the number of threads that torch has, or `count`, in every call the number that
+    computes.
 
     Unless it is said explicitly, MKL may take fewer for a call, at its own discretion: another
     order of summation, and other bits.
     """
-    torch.set_num_threads(torch.get_num_threads())
+    import torch  # here, since not every process that asks for nothing has torch
+
+    torch.set_num_threads(count or torch.get_num_threads())

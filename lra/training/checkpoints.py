@@ -17,9 +17,10 @@ from attention_zoo import UsageError
 from lra.system import interrupts
 from lra.system.files import whole
 from lra.training.curve import Curve
+from lra.training.evaluation import Evaluation
 
 NEWEST, BEFORE = "newest.state", "before.state"
-MAGIC = b"lra-gfsa state 1\n"
+MAGIC = b"lra-gfsa state 3\n"
 EVERY = 30.0  # seconds
 AGREE_EVERY = 10  # steps: on several devices it takes a message to save together
 
@@ -57,7 +58,7 @@ class Best:
     """The weights to be tested, as of the validation after `step` steps."""
 
     step: int
-    accuracy: float
+    val: Evaluation
     weights: dict[str, Tensor]
 
 
@@ -82,18 +83,21 @@ class Checkpoints(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         return {
             "identity": self.identity,
-            "best": self.best and vars(self.best),
+            "best": self.best and vars(self.best) | {"val": vars(self.best.val)},
             "curve": self.curve.rows,
             "seconds": self.seconds,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = state["best"] and Best(**state["best"])
+        best = state["best"]
+        self.best = best and Best(**best | {"val": Evaluation(**best["val"])})
         self.curve.rows = state["curve"]
         self._before = state["seconds"]
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._started = self._saved = time.monotonic()
+        if trainer.world_size == 1 and interrupts.requested():
+            raise interrupts.stopped()  # nothing has been trained that is not saved
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
         step = trainer.global_step
@@ -114,11 +118,11 @@ class Checkpoints(pl.Callback):
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit":
             return
-        accuracy = module.evaluation.accuracy
-        if self.best is None or self.select == "last" or accuracy > self.best.accuracy:
+        val = module.evaluation
+        if self.best is None or self.select == "last" or val.accuracy > self.best.val.accuracy:
             weights = module.model.state_dict()
             weights = {name: value.cpu().clone() for name, value in weights.items()}
-            self.best = Best(trainer.global_step, accuracy, weights)
+            self.best = Best(trainer.global_step, val, weights)
         self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:

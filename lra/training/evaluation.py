@@ -1,21 +1,19 @@
 """What an evaluation gives."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from attention_zoo import UsageError
+from pydantic import Field
+
+from lra.typed import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Evaluation:
     """Mean cross-entropy (nats) and accuracy (0–1) over `count` examples, each counted once."""
 
     loss: float
-    accuracy: float
-    count: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.accuracy <= 1 or self.count < 1:
-            raise UsageError(f"accuracy {self.accuracy} of {self.count} examples is none")
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    count: Annotated[int, Field(ge=1)]
 
     @property
     def standard_error(self) -> float:

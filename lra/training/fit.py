@@ -3,59 +3,46 @@
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from attention_zoo import UsageError
-from gfsa import GraphFilter
+from lra.config import ONE_DEVICE, Launch, RunConfig, require_precision
 from lra.data.batches import Padding, Stream, evaluation_batches, training_batches
 from lra.data.store import Store
-from lra.model import Encoder, build_model
-from lra.run_config import RunConfig
+from lra.model import build_model
 from lra.system import interrupts
 from lra.system.threads import fix_threads
 from lra.tasks import get_task
 from lra.training.checkpoints import Checkpoints, SealedFiles, newest_checkpoint
 from lra.training.curve import Curve
 from lra.training.evaluation import Evaluation
-from lra.training.metrics import METRICS
+from lra.training.metrics import METRICS, TENSORBOARD
 from lra.training.module import Classifier
-from lra.training.progress import Progress, Report
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How Lightning runs a training; the batch of the protocol is shared among the devices.
-
-    tensorboard: whether to log there, too.
-    """
-
-    devices: int = 1
-    strategy: str = "auto"
-    tensorboard: bool = False
-
-
-ONE_DEVICE = Launch()
+from lra.training.progress import Progress
+from lra.training.report import Report
+from lra.training.signals import Signals
+from lra.training.weights import Filters, filter_weights
 
 
 @dataclass(frozen=True)
 class Outcome:
     """best_step: of the weights that were kept and tested. seconds: of training, with its
-    validations. gfsa: w0, w1, wK by layer and filter, `[layer][filter][name][head]`."""
+    validations. initial_filters, learned_filters: the weights of filters."""
 
     best_step: int
     seconds: float
     weights: dict[str, Tensor]
     val: Evaluation
     test: Evaluation
-    initial_gfsa: list[list[dict[str, list[float]]]]
-    learned_gfsa: list[list[dict[str, list[float]]]]
+    initial_filters: Filters
+    learned_filters: Filters
 
 
 def train(
@@ -72,7 +59,7 @@ def train(
     """
     settings = config.protocol.training
     model = build_model(config.attention, config.protocol, config.task, config.seed)
-    initial = filter_weights(model)
+    initial = filter_weights(model.blocks)
     module = Classifier(model, settings, config.seed, config.micro_batch)
     curve = Curve()
     checkpoints = Checkpoints(folder, config.identity, settings.select, curve)
@@ -86,8 +73,6 @@ def train(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, settings.steps),
-        gradient_clip_val=settings.clip_value or settings.clip_norm,
-        gradient_clip_algorithm="value" if settings.clip_value else "norm",
         logger=[curve, *tensorboard(folder, launch)],
         plugins=[SealedFiles()],
         callbacks=[Progress(settings.steps, report), checkpoints],
@@ -116,24 +101,28 @@ def train(
         if trainer.is_global_zero:
             curve.write(folder / METRICS)
         model.load_state_dict(checkpoints.best.weights)
-        trainer.validate(module, held_out["val"], verbose=False)
-        val = module.evaluation
         trainer.test(module, held_out["test"], verbose=False)
     return Outcome(
         best_step=checkpoints.best.step,
         seconds=seconds,
         weights=checkpoints.best.weights,
-        val=val,
+        val=checkpoints.best.val,
         test=module.evaluation,
-        initial_gfsa=initial,
-        learned_gfsa=filter_weights(model),
+        initial_filters=initial,
+        learned_filters=filter_weights(model.blocks),
     )
 
 
-def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trainer:
-    """A Trainer that prints nothing of its own and leaves the data to our samplers."""
+def new_trainer(
+    config: RunConfig,
+    launch: Launch,
+    callbacks: Sequence[pl.Callback] = (),
+    **options: object,
+) -> pl.Trainer:
+    """A Trainer that prints nothing of its own and leaves signals and data to us."""
     quiet_lightning()
     fix_threads()
+    require_precision(config.precision, config.accelerator)
     if config.protocol.training.batch % launch.devices:
         raise UsageError(
             f"training.batch={config.protocol.training.batch} cannot be shared equally among "
@@ -147,7 +136,7 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
             "own; use ddp"
         )
     try:
-        trainer = pl.Trainer(
+        return pl.Trainer(
             accelerator=config.accelerator,
             devices=launch.devices,
             strategy=launch.strategy,
@@ -156,15 +145,18 @@ def new_trainer(config: RunConfig, launch: Launch, **options: object) -> pl.Trai
             enable_checkpointing=False,
             enable_model_summary=False,
             enable_progress_bar=False,
+            callbacks=[Signals(), *callbacks],
             **options,
         )
-        # Lightning's handler would end a training between two checkpoints; ours waits for one.
-        trainer._signal_connector.register_signal_handlers = lambda: None
-        return trainer
     except (ValueError, RuntimeError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise UsageError(
             f"--devices {launch.devices} --strategy {launch.strategy}: Lightning says {error}"
         ) from error
+
+
+def require_launch(config: RunConfig, launch: Launch) -> None:
+    """Raises UsageError where Lightning could not train in this way."""
+    new_trainer(config, launch, logger=tensorboard(Path("."), launch))
 
 
 def padding(config: RunConfig) -> Padding:
@@ -197,24 +189,11 @@ def tensorboard(folder: Path, launch: Launch) -> list[Logger]:
     if not launch.tensorboard:
         return []
     try:
-        return [TensorBoardLogger(folder.parent, name="tensorboard", version="")]
+        return [TensorBoardLogger(folder.parent, name=TENSORBOARD, version="")]
     except ModuleNotFoundError as error:
         raise UsageError(
             "--tensorboard needs the package: pip install 'lra-gfsa[tensorboard]'"
         ) from error
-
-
-def filter_weights(model: Encoder) -> list[list[dict[str, list[float]]]]:
-    """w0, w1 and wK of every GFSA filter, by layer."""
-
-    def of(block: nn.Module) -> list[dict[str, list[float]]]:
-        return [
-            {name: weight.tolist() for name, weight in module.named_parameters()}
-            for module in block.modules()
-            if isinstance(module, GraphFilter)
-        ]
-
-    return [of(block) for block in model.blocks]
 
 
 def quiet_lightning() -> None:

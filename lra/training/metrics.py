@@ -1,4 +1,4 @@
-"""The file of a learning curve: what was logged at which step, as CSV."""
+"""What training logs: a learning curve as CSV, and TensorBoard's folder where it was asked for."""
 
-METRICS = "metrics.csv"
+METRICS, TENSORBOARD = "metrics.csv", "tensorboard"
 COLUMNS = ("step", "train.loss", "train.accuracy", "val.loss", "val.accuracy")

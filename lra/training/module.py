@@ -1,21 +1,20 @@
-"""The LightningModule: losses, optimiser and what is a function of the step."""
+"""The LightningModule: how Lightning repeats our training step and evaluates."""
 
 import math
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from attention_zoo import Attention
 from lra.data.batches import Batch
 from lra.failures import NotFinite
 from lra.protocols import TrainingSettings
-from lra.seeds import derive, generator
 from lra.training.evaluation import Evaluation
-from lra.training.loss import training_loss
-from lra.training.optimizer import parameter_groups, schedule
+from lra.training.optimizer import clip, make_optimizer, schedule
+from lra.training.step import train_step
 
 CHECK_EVERY = 10  # steps between two looks at the loss, each of which waits for the device
 
@@ -27,25 +26,33 @@ class Classifier(pl.LightningModule):
         self, model: nn.Module, settings: TrainingSettings, seed: int, micro: int | None = None
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # a step is the one that is measured, too
         self.model, self.settings, self.seed, self.micro = model, settings, seed, micro
         self.evaluation: Evaluation | None = None  # of the last whole pass over a split
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        prepare_step(self.model, self.seed, self.global_step, self.global_rank)
-
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        self.zero_grad()
-        loss, accuracy = training_loss(self.model, batch, self.micro)
+        loss, accuracy = train_step(
+            self.model,
+            batch,
+            self.optimizers(),
+            self.lr_schedulers(),
+            self.manual_backward,
+            seed=self.seed,
+            step=self.global_step,
+            rank=self.global_rank,
+            micro=self.micro,
+        )
         several = self.trainer.world_size > 1
-        self.log_dict({"train.loss": loss.detach(), "train.accuracy": accuracy}, sync_dist=several)
+        self.log_dict({"train.loss": loss, "train.accuracy": accuracy}, sync_dist=several)
         return {"loss": loss, "accuracy": accuracy}
 
-    def optimizer_zero_grad(self, *arguments: Any) -> None:
-        """Lightning clears gradients after the training step, which has then added some up."""
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Where gradients are whole, and no longer scaled."""
+        clip(optimizer, self.settings)
 
     def on_train_batch_end(self, outputs: dict[str, Tensor], batch: Batch, batch_idx: int) -> None:
         if self.global_step % CHECK_EVERY == 0:
-            loss = self.trainer.strategy.reduce(outputs["loss"].detach(), reduce_op="mean")
+            loss = self.trainer.strategy.reduce(outputs["loss"], reduce_op="mean")
             require_finite("training", loss.item(), self.global_step)
 
     def _start(self) -> None:
@@ -79,18 +86,9 @@ class Classifier(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         self._log_evaluation("test")
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        settings = self.settings
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, settings.weight_decay),
-            lr=settings.learning_rate,
-            betas=(settings.beta1, settings.beta2),
-            eps=settings.epsilon,
-        )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule(optimizer, settings), "interval": "step"},
-        }
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        optimizer = make_optimizer(self.model, self.settings)
+        return [optimizer], [schedule(optimizer, self.settings)]
 
 
 def require_finite(which: str, loss: float, step: int) -> None:
@@ -99,15 +97,3 @@ def require_finite(which: str, loss: float, step: int) -> None:
             f"the {which} loss is {loss} at step {step}: lower training.learning_rate or raise "
             "training.warmup"
         )
-
-
-def prepare_step(model: nn.Module, seed: int, step: int, rank: int = 0) -> None:
-    """Seeds dropout for this step and redraws what is due, from (seed, purpose, layer, step).
-
-    Dropout differs from rank to rank, as their examples do; draws do not.
-    """
-    torch.manual_seed(derive(seed, "dropout", step, *([rank] if rank else [])))
-    attentions = (module for module in model.modules() if isinstance(module, Attention))
-    for layer, attention in enumerate(attentions, start=1):
-        if step == 0 or (attention.redraw and step % attention.redraw == 0):
-            attention.resample(generator(seed, "draw", layer, step))

@@ -2,24 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
 
+from lra.training.report import Report
+
 EVERY = 10  # steps between two looks at the loss, each of which waits for the device
-
-
-@dataclass(frozen=True)
-class Report:
-    """step: done, of `steps`. shown: what a person wants to read, smoothed, by name. validated:
-    whether this step's validation has just ended. left: seconds, None at the start."""
-
-    step: int
-    steps: int
-    shown: dict[str, str] = field(default_factory=dict)
-    validated: bool = False
-    left: float | None = None
 
 
 class Progress(pl.Callback):
@@ -70,11 +59,3 @@ class Progress(pl.Callback):
         before = self.average.get(name, value)
         self.average[name] = 0.8 * before + 0.2 * value
         self.shown[name] = style.format(self.average[name])
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 40 s, 12 min, 3 h 20 min."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

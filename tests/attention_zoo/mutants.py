@@ -8,13 +8,9 @@ from torch import nn
 from attention_zoo import DenseOperator, FactoredOperator, Support
 from attention_zoo.attentions.linear import Linear
 
+from .misbehaved import MISBEHAVED, dense
 from .miscounts import MISCOUNTS
-
-GIVEN = {"paper": "none", "rows_sum_to_one": True, "time": "N", "memory": "N"}
-
-
-def dense(self, q, k, keep):
-    return DenseOperator(self.reference(q, k, keep), keep)
+from .misderived import GIVEN, MISDERIVED
 
 
 class Leak(Linear):
@@ -171,6 +167,16 @@ class Overflowing(Linear):
         return FactoredOperator(q, k.mT if keep is None else (k * keep[:, None, :, None]).mT, keep)
 
 
+class Summing(Linear):
+    """Rows sum to the number of tokens, and those of Ā² to its square."""
+
+    support = Support(**GIVEN | {"rows_sum_to_one": False}, dtypes=(torch.float16,))
+
+    def operator(self, q, k, keep):
+        matrix = q.new_ones(*q.shape[:3], q.shape[2])
+        return DenseOperator(matrix if keep is None else matrix * keep[:, None, None], keep)
+
+
 class Rough(Linear):
     def operator(self, q, k, keep):
         made = super().operator(q, k, keep)
@@ -183,26 +189,6 @@ class RoughUnderAutocast(Linear):
         if torch.is_autocast_enabled("cpu"):
             q = q.round()
         return super().operator(q, k, keep)
-
-
-class Quadratic(Linear):
-    operator = dense
-
-
-class QuadraticWithMask(Linear):
-    def operator(self, q, k, keep):
-        return super().operator(q, k, keep) if keep is None else dense(self, q, k, keep)
-
-
-class QuadraticPolynomial(Linear):
-    def operator(self, q, k, keep):
-        operator = super().operator(q, k, keep)
-        operator._polynomial = lambda c, v: dense(self, q, k, keep)._polynomial(c, v)
-        return operator
-
-
-class Modest(Linear):
-    support = Support(**GIVEN | {"time": "N²"})
 
 
 class Unheard(Linear):
@@ -280,14 +266,14 @@ MUTANTS = {
     "polynomial": (WrongOrder,),
     "mean": (WrongMean,),
     "empty": (ZeroByZero,),
+    "packed": (BatchMates, NoTerm),
     "rows": (Doubled,),
     "causal": (Causal, LaterWeights),
     "head_dims": (EvenWidths,),
     "projections": (KeysAnyway, IdleQuery),
-    "dtypes": (Overflowing,),
+    "dtypes": (Overflowing, Summing),
     "float32": (Rough,),
     "autocast": (RoughUnderAutocast,),
-    "growth": (Quadratic, QuadraticWithMask, QuadraticPolynomial, Modest),
     "flops": MISCOUNTS,
     "declared": (Unheard,),
     "trains": (Idle, Multiplied),
@@ -295,5 +281,7 @@ MUTANTS = {
     "state_dict": (Forgetful, Unsaved),
     "building": (Unseeded,),
     "refusals": (Unasked,),
+    **MISDERIVED,
+    **MISBEHAVED,
 }
 FOUND_WITH_OTHERS = {"repeated"}  # what fails it fails `linear` or `polynomial`, too

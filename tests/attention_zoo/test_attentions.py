@@ -5,10 +5,13 @@ import sys
 
 import pytest
 import torch
+from torch.nn.attention import varlen
 from torch.testing import assert_close
 
 from attention_zoo import UnsupportedError, build_attention, build_layer
 from attention_zoo.attentions.linear import _EluPlusOne
+from attention_zoo.attentions.sdpa import SDPA
+from attention_zoo.packing import Packing
 from attention_zoo.parts.projections import orthogonal_gaussian
 from attention_zoo.registry import ATTENTIONS
 
@@ -24,9 +27,9 @@ def qkv(N=64, D=8, dtype=torch.float64):
 def test_elu_plus_one_keeps_small_features_and_its_gradient():
     x = torch.tensor([-25.0, -1.0, -1e-3, 0.0, 1e-3, 5.0, 60.0], dtype=torch.float32)
     expected = torch.where(x > 0, x.double() + 1, x.double().exp())
-    assert_close(_EluPlusOne.apply(x).double(), expected, rtol=1e-6, atol=0)
+    assert_close(_EluPlusOne(x).double(), expected, rtol=1e-6, atol=0)
     points = torch.tensor([-9.0, -1.0, -0.1, 0.1, 3.0], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(_EluPlusOne.apply, points)
+    assert torch.autograd.gradcheck(_EluPlusOne, points)
 
 
 def test_orthogonal_features():
@@ -89,7 +92,7 @@ def test_xformers_packs_real_tokens_in_its_own_layout(monkeypatch):
     ops = pytest.importorskip("xformers.ops", reason="xformers is not installed")
     seen = []
 
-    def record(q, k, v, attn_bias=None):
+    def record(q, k, v, attn_bias=None, p=0.0):
         seen.append((q, k, v, attn_bias))
         return v
 
@@ -105,6 +108,34 @@ def test_xformers_packs_real_tokens_in_its_own_layout(monkeypatch):
     assert torch.equal(out, torch.where(keep[:, None, :, None], v, 0.0))
     assert build("xformers", N=6)(q, k) @ v is not None
     assert seen[1][0].shape == (2, 6, 2, 8) and seen[1][3] is None
+
+
+def test_sdpa_gives_packed_batches_to_the_kernel_for_them(monkeypatch):
+    """As on a GPU: the layout, and the values by a reference of what the kernel documents."""
+    calls = []
+
+    def by_example(q, k, v, begins, begins_k, longest, longest_k):  # (T, H, D)
+        assert begins is begins_k and begins.dtype == torch.int32 and longest == longest_k == 60
+        calls.append(begins.tolist())
+        parts = (x.transpose(0, 1).split(begins.diff().tolist(), 1) for x in (q, k, v))
+        done = [
+            torch.nn.functional.scaled_dot_product_attention(*given)
+            for given in zip(*parts, strict=True)
+        ]
+        return torch.cat(done, 1).transpose(0, 1)
+
+    monkeypatch.setattr(varlen, "varlen_attn", by_example)
+    monkeypatch.setattr(SDPA, "packs", lambda self, x: True)
+    keep = torch.arange(60) < torch.tensor([60, 7, 0, 33])[:, None]
+    x = torch.randn(4, 60, 16, dtype=torch.float64)
+    layer = build_layer("sdpa+gfsa:wK=0.3", dim=16, heads=2, max_len=60).double()
+    packing = Packing(keep, together=999)
+    tokens = packing.pack(torch.arange(4 * 60).view(4, 60))
+    expected = layer(x, keep).flatten(0, 1)[tokens]
+    torch.testing.assert_close(layer(x.flatten(0, 1)[tokens], packing), expected)
+    assert calls == [[0, 7, 40, 100]] * 2  # applications of Ā
+    layer(x.flatten(0, 1), Packing(torch.ones_like(keep)))
+    assert len(calls) == 2  # a batch without padding goes as it is
 
 
 def test_everything_else_works_where_optional_packages_are_missing():

@@ -6,17 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-import gfsa  # noqa: F401 (registers its filter)
 from attention_zoo import build_attention, build_layer, names
 from attention_zoo.costs import count_bytes, count_flops
 from attention_zoo.operators import DenseOperator, FactoredOperator, LandmarkOperator
 from attention_zoo.operators.blocks import BlockOperator, neighbours
 from attention_zoo.registry import ATTENTIONS
-from attention_zoo.testing.declarations import EXPONENTS
 
 ON_CPU = [name for name in names() if name != "xformers"]  # which has no kernel there
 H, D = 1, 16
-BLOCKS = (1600, 3200, 6400)
 FLOAT = 4
 
 
@@ -94,23 +91,6 @@ def training_pass(spec, N, max_len):
         forward().backward(torch.ones(1, H, N, D))
 
     return forward, step
-
-
-@pytest.mark.parametrize("suffix", ["", "+gfsa"])
-@pytest.mark.parametrize("name", ON_CPU)
-def test_bytes_grow_as_the_memory_that_an_attention_declares(name, suffix):
-    """Its time may grow faster: a fused kernel's N² products stay where no operator shows them."""
-    cls = ATTENTIONS.get(name).cls
-    growth = cls.support.memory
-    if growth == "N":  # in whole blocks of every attention, so that it is exact
-        a, b, c = (count_bytes(training_pass(name + suffix, n, 7000)[1]) for n in BLOCKS)
-        assert c - b == 2 * (b - a) > 0
-        return
-    first = {"N²": 512, "N log N": 1024, "N√N": 4096}[growth]
-    lengths = (first, 2 * first, 4 * first)
-    a, b, c = (count_bytes(training_pass(name + suffix, n, n)[1]) for n in lengths)
-    exponent = math.log2((c - b) / (b - a)) - EXPONENTS[growth]
-    assert exponent <= 0.1 and (exponent >= -0.15 or "growth" in cls.exceptions)
 
 
 SHAPE, R, b, m = (2, 3), 8, 16, 3  # B and H, features or landmarks, a block, blocks looked at

@@ -56,6 +56,23 @@ def test_performer_is_performer_pytorchs_but_for_its_stabiliser(performer_pytorc
 
 
 @pytest.mark.parity
+def test_performer_with_logits_over_D_is_the_lra_codes_that_scales_twice(fast_attention):
+    q, k, v = qkv(scale=0.5)
+    ours = build("performer:features=20,logit_scale=0.125")
+    theirs = fast_attention(ours)(q / 8**0.25, k / 8**0.25, v)
+    assert_close(ours(q, k) @ v, theirs, atol=1e-3, rtol=0)
+    assert (build("performer:features=20")(q, k) @ v - theirs).abs().max() > 1e-2
+
+
+def test_performers_logits_are_scaled_as_asked():
+    q, k, _ = qkv()
+    paper, scaled = build("performer:features=20"), build("performer:features=20,logit_scale=0.125")
+    root = (0.125 * 8**0.5) ** 0.5
+    assert_close(scaled(q, k).dense(), paper(root * q, root * k).dense())
+    assert (scaled(q, k).dense() - paper(q, k).dense()).abs().max() > 0.1
+
+
+@pytest.mark.parity
 @pytest.mark.parametrize("features", [5, 20])
 def test_performer_with_relu_is_performer_pytorchs_generalised_attention(fast_attention, features):
     q, k, v = qkv()
@@ -211,6 +228,8 @@ def test_rfa_redraws_by_the_generator_alone_and_for_each_head():
         "focused:conv=-1",
         "performer:features=0",
         "performer:kernel=relu,features=-1",
+        "performer:logit_scale=0.0",
+        "performer:kernel=relu,logit_scale=0.5",
     ],
 )
 def test_options_that_mean_nothing_are_refused(spec):

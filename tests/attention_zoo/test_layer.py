@@ -55,3 +55,10 @@ def test_an_attention_that_looks_at_q_alone_has_no_weights_for_k(monkeypatch):
     y = ((q @ q.mT).softmax(-1) @ v).square().transpose(1, 2).flatten(2)
     assert_close(half(x), half.out(y))
     assert torch.equal(filtered(x), half(x))  # the filter's polynomial starts as Ā
+
+
+def test_layers_draw_weights_of_their_own():
+    first, second = (
+        build_layer("taylor", dim=C, heads=H, max_len=17, layer=layer) for layer in (1, 2)
+    )
+    assert not torch.equal(first.attention.project_q, second.attention.project_q)

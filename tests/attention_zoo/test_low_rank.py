@@ -98,6 +98,16 @@ def test_linformer_shares_one_matrix_between_keys_and_values_unless_told_otherwi
     assert count == {"kv": [(4, 64)], "heads": [(4, 64)] * 2}
 
 
+def test_linformer_per_head_is_a_linformer_of_each_head():
+    q, k, _ = qkv()
+    both, one = build("linformer:rank=5,per_head=true"), build("linformer:rank=5", heads=1)
+    for h in range(HEADS):
+        with torch.no_grad():
+            one.E.copy_(both.E[h])
+        alone = slice(h, h + 1)
+        assert_close(both(q, k).dense()[:, alone], one(q[:, alone], k[:, alone]).dense())
+
+
 @pytest.mark.parity
 @pytest.mark.parametrize("share", KINDS)
 @pytest.mark.parametrize("N", [24, 17])

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from attention_zoo import DenseOperator, FactoredOperator, FilteredOperator
+from attention_zoo.costs import count_flops
 from attention_zoo.operators import row_stochastic_factors
 
 
@@ -37,16 +38,55 @@ def test_factored_polynomial_is_the_dense_one_whichever_order_it_picks(order, R)
 @pytest.mark.parametrize(
     ("R", "order", "applications"), [(7, 2, 0), (8, 2, 2), (15, 3, 0), (16, 3, 3), (100, 1, 1)]
 )
-def test_closed_form_where_it_is_cheaper(R, order, applications, monkeypatch):
+def test_closed_form_where_it_is_cheaper(R, order, applications):
     """Closed when R < 2D(order−1), D = 4; else one application an order."""
-    calls = []
-    apply = FactoredOperator._apply
-    monkeypatch.setattr(
-        FactoredOperator, "_apply", lambda self, v: calls.append(1) or apply(self, v)
-    )
     left, right, v = factors(R)
-    FactoredOperator(left, right).polynomial([torch.ones(2)] * (order + 1), v)
-    assert len(calls) == applications
+    operator = FactoredOperator(left, right)
+    B, H, N, D = v.shape
+    one = 2 * 2 * B * H * N * R * D
+    closed = one + 2 * B * H * (R * N * R + (order - 1) * R * R * D)
+    counted, _ = count_flops(lambda: operator.polynomial([torch.ones(2)] * (order + 1), v))
+    assert counted == (applications * one if applications else closed)
+
+
+@pytest.mark.parametrize(("R", "order"), [(3, 2), (7, 4), (8, 2), (30, 3)])
+def test_the_backward_pass_of_factored_polynomials_is_that_of_the_dense_one(R, order):
+    """Twice differentiated, and forward, with coefficients a head."""
+    left, right, v = factors(R)
+    inputs = [x[:1, :, :3].detach() for x in (left, right.mT, v)]
+    inputs = [x.requires_grad_() for x in (torch.randn(order + 1, 2).double(), *inputs)]
+
+    def apply(c, left, keys, v):
+        return FactoredOperator(left, keys.mT).polynomial(c.unbind(), v)
+
+    assert torch.autograd.gradcheck(apply, inputs, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(apply, inputs, check_fwd_over_rev=True)
+
+
+class Half(FactoredOperator):
+    def _apply(self, v):
+        return super()._apply(v) / 2
+
+
+def test_a_polynomial_is_of_what_a_subclass_applies():
+    left, right, v = factors(8)
+    coefficients = [torch.ones(2, dtype=torch.float64)] * 3
+    expected = dense_polynomial(coefficients, left @ right / 2, v)
+    assert_close(Half(left, right).polynomial(coefficients, v), expected)
+
+
+def test_powers_of_weight_0_at_the_end_are_not_formed():
+    big = torch.full((1, 1, 4, 64), 10.0, dtype=torch.float16)  # Ā² overflows
+    v = torch.ones(1, 1, 4, 4, dtype=torch.float16)
+    assert torch.equal(FactoredOperator(big, big.mT).polynomial([1.0, 0.0, 0.0], v), v)
+
+
+def test_under_autocast_the_backward_pass_has_the_forwards_dtypes():
+    left, right, v = (x.float().requires_grad_() for x in factors(3))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = FactoredOperator(left, right).polynomial([torch.ones(2)] * 3, v)
+    y.sum().backward()
+    assert y.dtype == v.grad.dtype == torch.float32
 
 
 def test_row_stochastic_factors_and_their_gradients():

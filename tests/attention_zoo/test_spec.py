@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attention_zoo
-from attention_zoo import Attention, UsageError, build_attention, parse_spec, register_attention
+from attention_zoo import (
+    Attention,
+    UsageError,
+    build_attention,
+    build_layer,
+    parse_spec,
+    register_attention,
+)
 from attention_zoo.options import parse_value, spell
 from attention_zoo.registry import ATTENTIONS, load_plugin
 from attention_zoo.spec import base_of
@@ -14,11 +21,18 @@ from attention_zoo.spec import base_of
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
+def test_the_package_offers_its_public_names():
+    assert set(attention_zoo.public.__all__) <= set(dir(attention_zoo))
+    with pytest.raises(AttributeError, match=r"module 'attention_zoo' has no attribute 'nope'"):
+        attention_zoo.nope  # noqa: B018
+
+
 @pytest.mark.parametrize(
     ("text", "canonical"),
     [
         ("linear", "linear"),
         ("linear:", None),
+        (" linear + gfsa:K=2 ", "linear+gfsa:K=2"),
         ("linear+gfsa:K=3,mode=taylor", "linear+gfsa"),
         (
             "performer:features=128,redraw=1000+gfsa:mode=power,K=4",
@@ -77,14 +91,23 @@ def test_no_text_is_a_traceback(text):
     ("text", "message"),
     [
         ("linaer", "did you mean 'linear'"),
-        ("nothing-like-it", "there are: agf, "),
+        ("nothing-like-it", "choose from agf, "),
         ("linear+gsfa", "did you mean 'gfsa'"),
         ("performer:feature=3", "did you mean 'features'"),
-        ("performer:features=many", "features=many is no int"),
-        ("linear+gfsa:mode=tylor", "mode=tylor is no taylor|power"),
-        ("linear+gfsa:layers=some", "is no all|even|odd|int/…"),
-        ("linear+gfsa:learn=w2", "learn=w2 is no"),
-        ("linear+gfsa:w0=nan", "w0=nan is no float"),
+        ("performer:features=many", "performer: features: expected an integer, got 'many'"),
+        ("linear+gfsa:mode=tylor", "mode: expected taylor|power, got 'tylor'"),
+        ("linear+gfsa:layers=some", "expected all|even|odd|int/…, got 'some'"),
+        ("linear+gfsa:learn=w2", "learn: expected "),
+        ("linear+gfsa:w0=nan", "w0: expected a finite number, got 'nan'"),
+        ("linear:causal=true", "causal attention is not supported"),
+        ("performer:features=8,causal", "causal attention is not supported"),
+        ("linear:Causal=true", "causal attention is not supported"),
+        ("linear:Is_Causal", "causal attention is not supported"),
+        ("linear+", "the name of a filter is missing after"),
+        ("linear + :K=2", "the name of a filter is missing after"),
+        ("linear++gfsa", "the name of a filter is missing after"),
+        ("softmax:cross=true", "cross-attention is not supported"),
+        ("linear+gfsa:cross_attention=true", "cross-attention is not supported"),
         ("linear+gfsa:K", "write options as key=value"),
         ("linear+gfsa:K=2,K=3", "given twice"),
         ("", "unknown attention ''"),
@@ -101,6 +124,12 @@ def test_mistakes_name_what_exists(text, message):
 def test_values_that_mean_nothing_are_refused(spec):
     with pytest.raises(UsageError):
         build_attention(spec, heads=2, head_dim=4, max_len=8)
+
+
+@pytest.mark.parametrize("sizes", [{"heads": 0}, {"dim": 0}, {"max_len": 0}, {"max_len": -3}])
+def test_sizes_are_positive(sizes):
+    with pytest.raises(UsageError, match=r"positive|divisible"):
+        build_layer("linformer", **{"dim": 8, "heads": 2, "max_len": 8} | sizes)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +181,7 @@ def test_strangers_register_and_are_refused_clearly(registry):
         register_attention("linear")(Mine)
     with pytest.raises(UsageError, match="must be a subclass of Attention"):
         register_attention("other")(object)
-    with pytest.raises(UsageError, match="no word of"):
+    with pytest.raises(UsageError, match="may only contain letters"):
         register_attention("a+b")(Mine)
     with pytest.raises(UsageError, match="an option cannot be a"):
 

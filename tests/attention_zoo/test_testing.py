@@ -9,6 +9,7 @@ from attention_zoo.attentions.linear import Linear
 from attention_zoo.registry import ATTENTIONS
 from attention_zoo.testing import CHECKS, Case, undeclared, variants, verdict
 
+from .misbehaved import Chunked
 from .mutants import FOUND_WITH_OTHERS, MUTANTS, BatchMates, Leak
 
 
@@ -28,6 +29,11 @@ def test_a_mutant_is_found(mutant, check):
 
 def test_there_is_a_mutant_for_each_check():
     assert set(MUTANTS) | FOUND_WITH_OTHERS == set(CHECKS)
+
+
+def test_what_moves_more_than_it_holds_is_judged_by_what_it_holds():
+    ATTENTIONS.register("chunked")(Chunked)
+    assert verdict("growth", "chunked").outcome == "holds"
 
 
 def test_a_failure_names_the_input_that_shows_it():
@@ -87,7 +93,7 @@ def test_an_error_is_no_exception_and_says_where_and_with_what():
 
 
 def test_variants_are_the_options_an_attention_is_also_checked_with():
-    names = ["performer", "performer:features=12", "performer:features=64"]
+    names = ["performer", "performer:features=12,logit_scale=0.3", "performer:features=64"]
     assert variants("performer")[:3] == names
-    assert variants("performer+gfsa:K=4")[1] == "performer:features=12+gfsa:K=4"
+    assert variants("performer+gfsa:K=4")[1] == "performer:features=12,logit_scale=0.3+gfsa:K=4"
     assert variants("performer:features=7") == ["performer:features=7"]

@@ -1,16 +1,26 @@
 """Every attention, with and without a filter, under the kit that others use for theirs."""
 
+import itertools
+
 import pytest
 import torch
 
-import gfsa  # noqa: F401 (registers its filter)
 from attention_zoo import build_layer, names
 from attention_zoo.registry import ATTENTIONS
 from attention_zoo.testing import CHECKS, Case, undeclared, verdict
 from attention_zoo.testing.cases import MAX_LEN, C, H
 
+# Without a filter an attention is checked with each of its variants. With one, a variant is enough,
+# of small blocks where there are some: the polynomial that a filter adds is held to all of them.
+ONE = {name: ":".join((name, *ATTENTIONS.get(name).cls.check_also[:1])) for name in names()}
 # What a filter changes: the rest is the attention's own.
-FILTERED = ("reference", "poison", "amount", "empty", "rows", "dtypes", "autocast", "state_dict")
+FILTERED = ("reference", "poison", "empty", "rows", "dtypes", "autocast", "state_dict")
+FILTERED += ("no_tokens", "packed")
+POWERS = ("reference", "poison", "empty", "rows")
+# One attention of each way to evaluate a polynomial: without a filter the kit asks all attentions
+# for derivatives of one, and another mode has other coefficients, no more.
+WAYS = ("informer", "linear", "mean", "nystrom", "sdpa", "softmax")
+TRANSFORMS = ("amount", "derivative", "second_derivatives", "jvps", "vmaps")
 
 
 @pytest.mark.parametrize("name", names())
@@ -22,12 +32,32 @@ def test_attention(check, name):
     assert found.outcome != "fails", found.detail
 
 
-@pytest.mark.parametrize("suffix", ["+gfsa", "+gfsa:K=4,mode=power"])
-@pytest.mark.parametrize("name", names())
-@pytest.mark.parametrize("check", FILTERED)
-def test_filtered(check, name, suffix):
-    found = verdict(check, name + suffix)
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [*itertools.product(FILTERED, names()), *itertools.product(TRANSFORMS, WAYS)],
+)
+def test_filtered(check, name):
+    found = verdict(check, f"{ONE[name]}+gfsa")
     assert found.outcome != "fails", found.detail
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("check", POWERS)
+def test_filtered_by_another_mode(check, name):
+    found = verdict(check, f"{ONE[name]}+gfsa:K=4,mode=power")
+    assert found.outcome != "fails", found.detail
+
+
+@pytest.mark.parametrize("name", ["linear+gfsa", "local"])
+def test_torch_compile_makes_one_graph(name):
+    layer = build_layer(name, dim=C, heads=H, max_len=MAX_LEN)
+    case = Case(17, (17, 9, 1), dtype=torch.float32)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = case.tensors()[3]
+    compiled(x, case.keep).square().sum().backward()
+    expected, x.grad = x.grad, None
+    layer(x, case.keep).square().sum().backward()
+    torch.testing.assert_close(x.grad, expected)
 
 
 @pytest.mark.parametrize("name", names())
@@ -38,8 +68,11 @@ def test_says_what_it_is(name):
     undeclared(name)
 
 
-@pytest.mark.parametrize("suffix", ["+gfsa", "+gfsa:mode=power,K=5", "+gfsa+gfsa:K=2"])
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [(name, "+gfsa") for name in names()]
+    + [*itertools.product(WAYS, ("+gfsa:mode=power,K=5", "+gfsa+gfsa:K=2"))],
+)
 def test_gfsa_starts_as_its_base_bit_for_bit(name, suffix):
     for dtype in (torch.float64, torch.float32, torch.bfloat16):
         results = []

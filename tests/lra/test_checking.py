@@ -60,8 +60,14 @@ def test_a_leak_is_shown_with_the_input_that_shows_it(plugin, capsys):
             2,
             "needs support, a Support",
         ),
-        ("misbuilt", "self.temperature = temp", "self.t = temp", 2, "makes no operator: Attribute"),
-        ("tensor", "return FactoredOperator(left", "return (left", 2, "no operator: make a"),
+        ("misbuilt", "self.temperature = temp", "self.t = temp", 2, "cannot be built: Attribute"),
+        (
+            "tensor",
+            "return FactoredOperator(left",
+            "return (left",
+            2,
+            "must return an AttentionOperator",
+        ),
         ("narrow", 'memory="N")', 'memory="N", head_dims=(16, 64, 16))', 2, "heads of 8: its head"),
     ],
 )

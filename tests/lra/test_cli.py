@@ -20,11 +20,6 @@ from .tiny import PROTOCOL, SETTINGS, config, store
 TINY = ["--task", "listops", "--protocol", "quick", "--set", *SETTINGS]
 
 
-def run_lra(*words, cwd=ROOT):
-    command = [sys.executable, ROOT / "run_lra.py", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
-
-
 @pytest.fixture
 def folders(tmp_path):
     data = str(store().path.parent.parent)
@@ -32,10 +27,10 @@ def folders(tmp_path):
 
 
 def test_two_variants_from_nothing_to_a_table(tmp_path, folders, capsys):
-    first = run_lra(*TINY, "--attn", "linear", "linear+gfsa", *folders)
-    assert first.returncode == 0, first.stderr
-    assert "| linear+gfsa" in first.stdout and "(majority class)" in first.stdout
-    assert "not comparable with LRA" in first.stdout and "modified (" in first.stdout
+    assert main([*TINY, "--attn", "linear", "linear+gfsa", *folders]) == 0
+    first, said = capsys.readouterr()
+    assert "| linear+gfsa" in first and "(majority class)" in first
+    assert "not comparable with LRA" in first and "modified (" in first
     runs = sorted(path.name for path in (tmp_path / "runs").iterdir())
     assert len(runs) == 2 and all("quick-s" in name for name in runs)
     for folder in (tmp_path / "runs").iterdir():
@@ -44,13 +39,13 @@ def test_two_variants_from_nothing_to_a_table(tmp_path, folders, capsys):
         record = json.loads((folder / "record.json").read_text())
         assert record["environment"]["versions"]["torch"] and record["measurement"]["kernels"]
         assert record["modified"]["training.steps"] == 12
-    assert "training takes" in first.stderr
+    assert "training takes" in said
 
     assert main([*TINY, "--attn", "linear+gfsa", *folders]) == 0
     assert ": on record, " in capsys.readouterr().err
 
     assert main(["table", "--task", "listops", "--results", str(tmp_path)]) == 0
-    assert without_command(capsys.readouterr().out) == first.stdout
+    assert without_command(capsys.readouterr().out) == first
     out = tmp_path / "table.csv"
     assert main(["table", "accuracy", *folders[:2], "--format", "csv", "--out", str(out)]) == 0
     assert len(out.read_text().splitlines()) == 6  # two variants, chance and two rules
@@ -60,11 +55,14 @@ def test_two_variants_from_nothing_to_a_table(tmp_path, folders, capsys):
     before = json.loads(path.read_text())
     words = shlex.split(before["command"])
     assert words[:2] == ["python", "run_lra.py"]
-    assert main([*words[2:], "--rerun", *folders]) == 0
+    assert main([*words[2:], "--rerun", "--no-measure", *folders]) == 0
     capsys.readouterr()
     after = json.loads(path.read_text())
+    assert after["measurement"] is None
+    assert main(["results", "show", gfsa[0], *folders[:2]]) == 0
+    assert "no, by --no-measure" in capsys.readouterr().out
     assert after["identity"] == before["identity"]
-    assert after["test"] == before["test"] and after["gfsa"] == before["gfsa"]
+    assert after["test"] == before["test"] and after["filters"] == before["filters"]
     assert after["training"]["started"] > before["training"]["started"]
 
     for split in ("test", "val"):
@@ -131,7 +129,7 @@ def test_an_attention_that_returns_no_operator_gives_one_line(tmp_path, monkeypa
     assert main(["measure", *TINY, "--attn", "hers", "--plugin", "hers"]) == 1
     out, err = capsys.readouterr()
     assert "fails its contract: refusals: hers: " in out
-    assert "Exponential.operator returned a Tensor, no operator" in out
+    assert "Exponential.operator must return an AttentionOperator" in out
     assert "Traceback" not in err
 
 
@@ -147,26 +145,29 @@ def test_an_attention_that_returns_no_operator_gives_one_line(tmp_path, monkeypa
         ("--task listops --attn linear --set training.warmup=9999", "must be less than"),
         ("--task listops", "required: --attn"),
         ("--attn linear", "required: --task"),
-        ("--task listops --attn linear --seed one", "invalid int value"),
+        ("--task listops --attn linear --seed one", "must be an integer of 0 or more, not 'one'"),
         ("--task listops --attn linear --colour red", "unrecognized arguments"),
         ("--task listops --attn linear --precision 16", "invalid choice"),
         ("--task listops --attn linear+gfsa:layers=3", "none of the model's 2 layers"),
-        ("--task listops --attn linear+gfsa:K=0", "K ≥ 1"),
+        ("--task listops --attn linear+gfsa:K=0", "1 ≤ K ≤ 1,000"),
         ("--task listops --attn linear+gfsa:w0=1e300", "cannot be built"),
         ("--task listops --attn performer:features=10000000000000", "cannot be built"),
         ("--task listops --attn xformers --accelerator cpu", "`sdpa` is the same mathematics"),
         ("--task listops --attn linear --plugin no_such_module", "does not import"),
         ("list attention", "did you mean 'attentions'"),
-        ("table --results /nowhere/at/all", "no runs on record"),
+        ("table --results /nowhere/at/all", "there is no such folder"),
         ("table --format pdf", "invalid choice"),
-        ("prepare --task listops --workers 0", "1 or more"),
+        ("prepare --task listops --workers 0", "must be a positive integer, not '0'"),
         ("measure --task listops --attn nothing", "unknown attention"),
         ("--task listops --attn linear --set training.steps", "section.key=value"),
         ("--task listops --attn linear --set model.dim=64 model.dim=32", "model.dim=a,b"),
-        ("--task listops --attn linear --set model.dim=64,x", "no int"),
-        ("--task listops --attn linear --jobs 0", "no whole number of 1 or more"),
-        ("--task listops --attn linear --time-limit soon", "write 90s, 30min or 8h"),
-        ("--task listops --attn linear --memory-limit 8", "write 500M or 8G"),
+        ("--task listops --attn linear --set model.dim=64,x", "expected an integer, got 'x'"),
+        ("--task listops --attn linear --jobs 0", "must be a positive integer, not '0'"),
+        (
+            "--task listops --attn linear --time-limit soon",
+            "'soon'; use e.g. 90s, 30min or 8h",
+        ),
+        ("--task listops --attn linear --memory-limit 8", "invalid size '8'; use e.g. 500M or 8G"),
         ("--task listops --attn linear --devices 5", "cannot be shared equally"),
         ("--task listops --attn linear --strategy magic", "Lightning says"),
         ("--task listops --attn linear --strategy ddp_spawn", "use ddp"),
@@ -185,12 +186,15 @@ def test_a_mistake_is_one_line_and_no_traceback(capsys, line, message):
 def test_folders_that_cannot_be_written_are_named(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     blocked = str(tmp_path / "file" / "inside")
-    assert main(["prepare", *TINY, "--data-dir", blocked, "--workers", "1"]) == 1
+    assert main(["prepare", *TINY, "--data-dir", blocked, "--workers", "1"]) == 2
     err = capsys.readouterr().err
-    assert "file" in err and err.splitlines()[-1].startswith("run_lra.py: error: ")
+    assert "is a file, expected a folder" in err and err.startswith("run_lra.py: error: ")
 
 
 def test_help_and_version(capsys):
+    script = [sys.executable, ROOT / "run_lra.py", "--version"]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("lra-gfsa 0.")
     assert main([]) == 2
     assert "examples:" in capsys.readouterr().out
     for words, text in ((["--help"], "run_lra.py table"), (["--version"], "lra-gfsa 0.")):
@@ -204,7 +208,7 @@ def test_list_names_everything(capsys):
     out = capsys.readouterr().out
     for name in [*attention_zoo.names(), "+gfsa", "nystromformer", "quick", "listops"]:
         assert name in out
-    assert "no attention dropout" in out and "[--set task.brackets=drop]" in out
+    assert "attention dropout only where" in out and "[--set task.brackets=drop]" in out
     _, listed, *_ = out.split("protocols for listops\n\n")
     header, _, *rows = [line for line in listed.split("\n\n")[0].splitlines() if line]
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in (header, *rows)]
@@ -225,7 +229,7 @@ def test_identity_is_what_decides_the_result():
     base = config("linear")
     longer, _ = override(PROTOCOL, ["training.steps=13"])
     other_data, _ = override(PROTOCOL, ["task.seed=1"])
-    reworded = dataclasses.replace(PROTOCOL, comparable="in other words", deviations=("none",))
+    reworded = dataclasses.replace(PROTOCOL, comparable="in other words", deviations=())
     for same in ({"plugins": ("example",)}, {"modified": {}}, {"protocol": reworded}):
         assert config("linear", **same).identity == base.identity
     others = [

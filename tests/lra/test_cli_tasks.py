@@ -1,10 +1,12 @@
 """A task of pairs as a user types it: run, table, evaluate."""
 
 import json
+import re
 
 import pytest
 
 from lra.cli import main
+from lra.tasks.retrieval.sample import write
 
 from .test_cli import without_command
 
@@ -12,23 +14,37 @@ TINY = ["task.train=24", "task.val=8", "task.test=8", "model.dim=16", "model.hea
 TINY += ["training.steps=4", "training.warmup=2", "training.batch=8", "training.eval_every=4"]
 
 
-def test_pairs_from_data_to_table(tmp_path, capsys):
+def test_official_pairs_from_data_to_table(tmp_path, capsys):
+    write(tmp_path / "data", {"train": 24, "val": 8, "test": 8}, 0)
     places = ["--data-dir", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
     words = ["--task", "retrieval", "--attn", "linear+gfsa", "--protocol", "quick", *places]
-    words += ["--micro-batch", "3", "--set", *TINY, "task.max_len=64"]
+    words += ["--micro-batch", "3", "--source", "official", "--set", *TINY, "task.max_len=64"]
     assert main(words) == 0
     out, err = capsys.readouterr()
-    assert "sample data " in out and "8 test examples" in out and "| (chance)" in out
-    assert "batch 8 in parts of 3" in out and "not comparable with LRA" in out
-    assert "(standard error " in err
+    assert "official data " in out and "8 test examples" in out and "| (chance)" in out
+    assert "batch 8 in parts of 3" in out and "not comparable" in out
+    folder = tmp_path / "data/lra_release/lra_release/tsv_data"
+    assert "(standard error " in err and f"retrieval: official data from {folder}" in err
     (path,) = (tmp_path / "results").glob("runs/*/record.json")
     record = json.loads(path.read_text())
     assert (record["micro_batch"], record["measurement"]["micro_batch"]) == (3, 3)
-    assert "--micro-batch 3" in record["command"] and record["data"]["source"] == "sample"
+    assert record["data"]["source"] == "official" and record["test"]["count"] == 8
+    assert {"--micro-batch 3", "--source official"} <= set(
+        re.findall(r"--micro-batch \d|--source \w+", record["command"])
+    )
+    assert "task.source" not in record["modified"]
     assert main(["evaluate", path.parent.name, *places]) == 0
     assert "the same as on record" in capsys.readouterr().out
     assert main(["table", "--task", "retrieval", *places[2:]]) == 0
     assert without_command(capsys.readouterr().out).strip() in out
+    assert main([*words, "task.seed=1"]) == 2
+    said = capsys.readouterr().err
+    assert f"task.seed has no effect on the official data in {folder}" in said
+    file = folder / "new_aan_pairs.test.tsv"
+    file.write_bytes(file.read_bytes().replace(b"1.0", b"0.0", 1))
+    assert main(["evaluate", path.parent.name, *places]) == 2
+    said = capsys.readouterr().err
+    assert f"the data in {folder} are not those that this run began with" in said
 
 
 @pytest.mark.parametrize(
@@ -39,9 +55,12 @@ def test_pairs_from_data_to_table(tmp_path, capsys):
         ("--task pathfinder --attn linear --source sample", "auto|official|generated"),
         ("--task pathx --attn linear --set task.resolution=64", "--task chooses it"),
         ("--task image --attn linear --set task.source=sample", "--source chooses it"),
-        ("--task image --attn linear --micro-batch 0", "1 or more"),
+        ("--task image --attn linear --micro-batch 0", "must be a positive integer"),
         ("--task pathfindr --attn linear", "did you mean 'pathfinder'"),
         ("prepare --task retrieval", "lra_release/lra_release/tsv_data"),
+        ("--task listops --attn linear --results /dev/null", "/dev/null is a file, expected"),
+        ("--task listops --attn linear --results /dev/null/x", "/dev/null is a file, expected"),
+        ("--task listops --attn performer:features=9999999", "at most 65,536"),
         ("prepare --task text --verify", "says what to bring"),
         ("prepare --task pathfinder --verify", "nothing is prepared"),
         ("list protocols --task txt", "did you mean 'text'"),

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from lra.config import Launch
 from lra.data.batches import Padding, Stream, evaluation_batches
 from lra.system.environment import ROOT
-from lra.training.fit import Launch
 
 from .tiny import SETTINGS, store, tiny_train
 

@@ -16,10 +16,13 @@ import pytest
 
 from attention_zoo import UsageError
 from lra.data import download as module
-from lra.data.archives import ACL_IMDB, CIFAR_10, LRA_RELEASE, Archive
+from lra.data.dataset import Archive
 from lra.data.download import download
 from lra.seeds import derive
 from lra.system.locks import locked
+from lra.tasks.image import CIFAR_10
+from lra.tasks.shared import LRA_RELEASE
+from lra.tasks.text import ACL_IMDB
 
 CONTENT = random.Random(derive(0, "test", "download")).randbytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -161,9 +164,7 @@ def test_the_next_call_goes_on_after_one_that_gave_up(server, tmp_path, status, 
     assert files(tmp_path) == {"a.tar.gz"}
 
 
-@pytest.mark.parametrize(
-    ("partial", "asked"), [(CONTENT, []), (CONTENT + b"x", ["bytes=300001-", None])]
-)
+@pytest.mark.parametrize(("partial", "asked"), [(CONTENT, []), (CONTENT + b"x", [None])])
 def test_a_partial_file_may_be_whole_or_too_long(server, tmp_path, partial, asked):
     (tmp_path / ".a.tar.gz.partial").write_bytes(partial)
     assert fetch(server, tmp_path, "plain").read_bytes() == CONTENT
@@ -219,9 +220,8 @@ def test_a_wrong_checksum_is_named_and_the_next_call_starts_anew(server, tmp_pat
 def test_a_wrong_size_is_named(server, tmp_path, behaviour, content):
     server.content = content
     message = refusal(server, tmp_path, behaviour)
-    known = behaviour == "plain" or len(content) < 300_000
-    found = f"{len(content):,}" if known else "more"
-    assert f"{archive(server).url}: expected 300,000 bytes, found {found}" in message
+    found = re.search(r"expected 300,000 bytes, found ([\d,]+); what was fetched", message)[1]
+    assert 300_000 < int(found.replace(",", "")) <= len(content) or found == f"{len(content)}"
     assert files(tmp_path) == set()
 
 
@@ -260,7 +260,7 @@ def test_ctrl_c_leaves_the_partial_file_alone(server, tmp_path, monkeypatch):
 def test_a_killed_process_leaves_the_partial_file_alone(server, tmp_path):
     server.behaviours[:] = ["stall", "plain"]
     code = (
-        "from pathlib import Path; from lra.data.archives import Archive\n"
+        "from pathlib import Path; from lra.data.dataset import Archive\n"
         "from lra.data.download import download\n"
         f"download({archive(server)!r}, Path({str(tmp_path)!r}), print)"
     )

@@ -8,18 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from lra import run as running
 from lra.cli import main
-from lra.run import Place, Teller, run
+from lra.grid.overview import Overview
+from lra.run.job import Job
 from lra.system.environment import ROOT
-from lra.training import checkpoints
 
-from .tiny import SETTINGS, config, store, tiny_train
+from .tiny import SETTINGS, store, tiny_train
 
 DATA = ["--data-dir", str(store().path.parent.parent)]
 
@@ -46,6 +46,12 @@ def done(capsys):
 def started(*arguments, **keywords):
     line = command(*arguments, **keywords)
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def rows(done):
+    """The cells of a table."""
+    lines = [line for line in done.stdout.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
 
 
 def records(results, name="record.json"):
@@ -101,32 +107,38 @@ def test_several_values_are_a_grid(tmp_path, done):
     assert done(tmp_path, "--dry-run", settings=settings).stdout.count("| on record ") == 2
 
 
-def test_out_of_memory_is_a_row_and_stops_no_other(tmp_path, done):
-    """Of 512 tokens, 64 times 2 matrices take 134 MB; the linear attention needs a 20th."""
-    long = ["task.max_length=512", "model.positions=512", "training.batch=64"]
-    grid = done(tmp_path, "--memory-limit", "700M", attn=("softmax", "linear"), settings=long)
+def test_failures_are_rows_and_stop_no_other(tmp_path, done):
+    """Of 2,048 tokens, 4 times 2 matrices take 134 MB; the linear attention needs a 100th."""
+    settings = ["task.max_length=2048", "model.positions=2048", "training.batch=4"]
+    settings += ["training.learning_rate=1e-3,1e30", "training.schedule=rsqrt"]
+    listed = done(tmp_path, "--dry-run", attn=("softmax", "linear"), settings=settings)
+    runs = {run: tmp_path / "runs" / folder for run, _, folder in rows(listed)}
+    (blocked,) = (path for run, path in runs.items() if "softmax" in run and "1e+30" in run)
+    blocked.parent.mkdir()
+    blocked.write_text("a file where the run's folder should be")
+
+    grid = done(tmp_path, "--memory-limit", "700M", attn=("softmax", "linear"), settings=settings)
     assert grid.returncode == 1
-    (failure,) = records(tmp_path, "failure.json")
-    assert (failure["attention"], failure["kind"]) == ("softmax", "out of memory")
-    assert "can't allocate memory" in failure["reason"]
+    reasons = {failure["kind"]: failure for failure in records(tmp_path, "failure.json")}
+    assert set(reasons) == {"out of memory", "not finite"}
+    assert reasons["out of memory"]["attention"] == "softmax"
+    assert "can't allocate memory" in reasons["out of memory"]["reason"]
+    assert " loss is nan at step" in reasons["not finite"]["reason"]
     assert [record["attention"] for record in records(tmp_path)] == ["linear"]
-    rows = {line.split("|")[1].strip(): line for line in grid.stdout.splitlines() if "|" in line}
-    assert "1 out of memory" in rows["softmax"] and "out of memory" not in rows["linear"]
+    shown = "\n".join(line for line in grid.stdout.splitlines() if line.startswith("| softmax"))
+    assert "1 out of memory" in shown and "1 not finite" in grid.stdout
+    assert "learning_rate=1e+30: failed, its process did not start: " in grid.stderr
     assert "softmax seed 0: failed, out of memory: " in grid.stderr
-    assert grid.stderr.splitlines()[-1].startswith("run_lra.py: error: 1 of 2 runs failed")
+    assert grid.stderr.splitlines()[-1].startswith("run_lra.py: error: 3 of 4 runs failed")
     assert "Traceback" not in grid.stderr
 
 
-def test_time_limits_and_losses_that_are_not_finite_are_recorded(tmp_path, done):
-    endless = ["training.steps=1000000", "training.eval_every=100"]
-    rates = ["training.learning_rate=1e-3,1e30", "training.schedule=rsqrt"]
-    grid = done(tmp_path, "--time-limit", "30s", settings=[*endless, *rates])
-    assert grid.returncode == 1
-    reasons = {record["kind"]: record["reason"] for record in records(tmp_path, "failure.json")}
-    assert set(reasons) == {"time limit", "not finite"}
-    assert re.match(r"stopped after 30 s( at step [\d,]+ of 1,000,000)?$", reasons["time limit"])
-    assert "the training loss is nan at step" in reasons["not finite"]
-    assert "1 time limit" in grid.stdout and "1 not finite" in grid.stdout
+def test_a_time_limit_is_recorded(tmp_path, done):
+    grid = done(tmp_path, "--time-limit", "3s", settings=["training.steps=1000000"])
+    assert grid.returncode == 1 and "1 time limit" in grid.stdout
+    (failure,) = records(tmp_path, "failure.json")
+    assert failure["kind"] == "time limit"
+    assert re.match(r"stopped after 3 s( at step [\d,]+ of 1,000,000)?$", failure["reason"])
 
 
 LONG = ["training.steps=400", "training.eval_every=100"]
@@ -137,7 +149,22 @@ def best(results):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(tmp_path, done):
+def when(monkeypatch, text, act):
+    """Does something to a run, in place of what was done before, when it says `text`."""
+    monkeypatch.undo()
+    said = Overview.say
+
+    def say(self, line, run=None):
+        said(self, line, run)
+        if text in line:
+            act(run)
+
+    monkeypatch.setattr(Overview, "say", say)
+
+
+def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(
+    tmp_path, done, monkeypatch
+):
     def under_way():
         return list(tmp_path.glob("runs/*/unfinished/newest.state"))
 
@@ -149,21 +176,18 @@ def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(tmp_
     process.communicate()
     wait_for(lambda: not alive(family))
 
-    process = started(tmp_path, settings=LONG)
-    wait_for(lambda: "goes on from step" in process.stderr.readline())
-    (worker,) = descendants(process.pid)
-    os.kill(worker, signal.SIGKILL)
-    assert process.wait() == 1
+    when(monkeypatch, "goes on from step", lambda run: run.process._process.kill())
+    assert done(tmp_path, settings=LONG).returncode == 1
     (failure,) = records(tmp_path, "failure.json")
     assert failure["kind"] == "killed" and "probably out of memory" in failure["reason"]
 
-    process = started(tmp_path, settings=LONG)
-    wait_for(lambda: "goes on from step" in process.stderr.readline())
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM
-    assert errors.splitlines()[-1].endswith("the same command goes on with what is unfinished")
+    when(monkeypatch, "goes on from step", lambda run: os.kill(os.getpid(), signal.SIGTERM))
+    stopped = done(tmp_path, settings=LONG)
+    assert stopped.returncode == 128 + signal.SIGTERM
+    assert stopped.stderr.splitlines()[-1].endswith(
+        "the same command goes on with what is unfinished"
+    )
+    when(monkeypatch, "goes on from step", lambda run: None)
 
     last = done(tmp_path, settings=LONG)
     assert last.returncode == 0 and "goes on from step" in last.stderr
@@ -174,65 +198,28 @@ def test_the_same_command_goes_on_after_a_kill_a_signal_and_a_killed_worker(tmp_
     assert len(starts) == 4 and starts[0] == 0 and not records(tmp_path, "failure.json")
 
 
-def test_two_grids_at_once_share_the_work(tmp_path):
-    grids = [started(tmp_path, attn=("linear", "efficient")) for _ in range(2)]
-    told = [grid.communicate() for grid in grids]
-    assert [grid.returncode for grid in grids] == [0, 0], told
-    assert [record["attention"] for record in records(tmp_path)] == ["efficient", "linear"]
-    errors = "".join(errors for _, errors in told)
-    for name in ("linear", "efficient"):
-        assert errors.count(f"listops {name} seed 0: training takes about") == 1
-    assert told[0][0] == told[1][0]
-
-
-SILENT = Teller(say=lambda line: None, report=lambda report: None)
-
-
-def test_a_rerun_that_dies_leaves_the_old_record(tmp_path, monkeypatch):
-    place = Place(tmp_path, store().path.parent.parent)
-    variant = config("linear")
-    old = run(variant, place, SILENT)
-    folder = variant.directory(tmp_path)
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
-
-    def killed(*arguments, **options):
-        raise MemoryError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(running, "train", killed)
-        with pytest.raises(MemoryError):
-            run(variant, place, SILENT, rerun=True)
-    for name, content in before.items():
-        assert (folder / name).read_bytes() == content
-    assert run(variant, place, SILENT) == old
-    new = run(variant, place, SILENT, rerun=True)
-    assert new.test == old.test and new.training.started > old.training.started
-    assert not (folder / "unfinished").exists()
-
-
-def test_what_a_killed_process_left_after_its_record_is_cleared(tmp_path):
-    place = Place(tmp_path, store().path.parent.parent)
-    variant = config("linear")
-    record = run(variant, place, SILENT)
-    unfinished = variant.directory(tmp_path) / running.UNFINISHED
-    journal = running.Journal(record.training.started, record.environment, record.measurement, [])
-    running.write_journal(unfinished, journal)
-    (unfinished.parent / ".record.json.1.partial").write_text("{")
-    assert run(variant, place, SILENT) == record
-    assert not unfinished.exists() and not list(unfinished.parent.glob(".*.partial"))
-
-    # A kill while the folder is being removed may leave a checkpoint without its journal.
-    unfinished.mkdir()
-    newest = unfinished / checkpoints.NEWEST
-    checkpoints.SealedFiles().save_checkpoint({"step": 12}, newest)
-    assert run(variant, place, SILENT, rerun=True).training.parts[0].start == 0
-    assert not unfinished.exists()
-
-
-def test_a_run_that_cannot_be_started_stops_no_other(tmp_path, done):
-    blocked = config("linear").directory(tmp_path)
-    blocked.parent.mkdir()
-    blocked.write_text("a file where the run's folder should be")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_wait_for_a_step_that_takes_long(
+    tmp_path, done, monkeypatch, impatient, number
+):
+    """Of a grid in the background, where shells have SIGINT ignored."""
+    when(monkeypatch, "deaf", lambda run: os.kill(os.getpid(), number))
+    work = Job.work
+    monkeypatch.setattr(Job, "work", lambda *a: replace(work(*a), job="tests.lra.jobs:deaf"))
+    others = descendants(os.getpid())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     grid = done(tmp_path, attn=("linear", "efficient"))
-    assert grid.returncode == 1 and "linear seed 0: failed, its process did not" in grid.stderr
-    assert [record["attention"] for record in records(tmp_path)] == ["efficient"]
+    assert signal.signal(signal.SIGINT, before) == signal.SIG_IGN
+    assert grid.returncode == 128 + number and "linear seed 0: stopped" in grid.stderr
+    assert descendants(os.getpid()) == others
+
+
+def test_two_grids_at_once_share_the_work(tmp_path, done):
+    other = started(tmp_path, attn=("linear", "efficient"))
+    here = done(tmp_path, attn=("linear", "efficient"))
+    out, err = other.communicate()
+    assert (here.returncode, other.returncode) == (0, 0), (here.stderr, err)
+    assert [record["attention"] for record in records(tmp_path)] == ["efficient", "linear"]
+    for name in ("linear", "efficient"):
+        assert (here.stderr + err).count(f"listops {name} seed 0: training takes about") == 1
+    assert here.stdout == out

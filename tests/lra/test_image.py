@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from attention_zoo import UsageError
-from lra.tasks.image import grey as module
-from lra.tasks.image.grey import grey
-from lra.tasks.image.official import NAMES, find, read, read_batch
+from lra.tasks.image import official
+from lra.tasks.image.official import NAMES, find, grey, read, read_batch
 from lra.tasks.image.sample import write
 
 
@@ -107,7 +106,7 @@ def test_of_all_colours_237_are_a_level_above_exact_arithmetic():
 def test_chunks_do_not_show(monkeypatch):
     rgb = np.random.default_rng(0).integers(0, 256, (7, 3, 5), np.uint8)
     whole = grey(rgb)
-    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(official, "CHUNK", 3)
     assert np.array_equal(grey(rgb), whole) and whole[6, 4] == of_one(*rgb[6, :, 4])
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_zoo import UsageError
-from lra.tasks.listops import generate
+from lra.tasks.listops import LISTOPS, generate
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
     MAX_ID,
@@ -18,7 +18,7 @@ from lra.tasks.listops.expressions import (
     evaluate,
 )
 from lra.tasks.listops.generate import CHUNK, Shape, chunk, distinct_expressions, draw
-from lra.tasks.listops.task import LISTOPS, ListOpsSettings
+from lra.tasks.listops.settings import ListOpsSettings
 
 from .tiny import split_of
 

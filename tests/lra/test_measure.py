@@ -13,18 +13,16 @@ from attention_zoo.costs import (
     packed_flash,
     packed_flash_backward,
 )
-from lra.measure.process import measure_apart
+from lra.measure import dialogue
+from lra.measure.runs import measure_in_turns
 from lra.measure.timing import LEAST, MOST, time_step
 from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
-from lra.system import children
 from lra.system.environment import ROOT
 
 from .tiny import config
 
 B, H, D = 2, 2, 8
-LINEAR = ["linear", "efficient", "performer:features=12"]
-SUFFIXES = ["", "+gfsa", "+gfsa:K=5,mode=power"]
 
 
 def training_pass(spec, N):
@@ -53,7 +51,7 @@ def test_the_allocator_peak_is_exact():
     assert cpu_allocator_peak(step) == 8000
 
 
-@pytest.mark.parametrize("spec", [name + suffix for name in LINEAR for suffix in SUFFIXES])
+@pytest.mark.parametrize("spec", ["efficient", "linear+gfsa", "linear+gfsa:K=5,mode=power"])
 def test_factored_attentions_grow_exactly_linearly(spec):
     """The same bytes and operations are added from N to 2N as, twice over, from 2N to 4N."""
     for count in (cpu_allocator_peak, lambda step: count_flops(step)[0]):
@@ -110,39 +108,33 @@ def test_timing_repeats_within_its_bounds():
     assert time_step(lambda: None, torch.device("cpu"), budget=0.0).n == LEAST
 
 
-def test_a_variant_is_measured_in_a_process_of_its_own():
-    plain, filtered = (measure_apart(config(spec)) for spec in ("linear", "linear+gfsa"))
-    assert (plain.batch, plain.length) == (8, 32)
+def test_a_variant_and_its_base_are_measured_in_processes_of_their_own():
+    plain, filtered = measure_in_turns(config(), ["linear+gfsa"], lambda *_: 0.0).values()
+    assert (plain.batch, plain.length, plain.micro_batch) == (8, 32, None)
     assert filtered.parameters == plain.parameters + 12
     assert plain.over_softmax == 0 < filtered.over_softmax
     assert filtered.training_flops > plain.training_flops > plain.forward_flops
-    assert plain.training_step.n >= 3 and plain.forward.n >= 3
+    assert plain.training_step.n == plain.forward.n == filtered.training_step.n == LEAST
     assert plain.examples_per_second == pytest.approx(8e3 / plain.training_step.median_ms)
     assert set(plain.memory) == {"cpu_allocator_peak", "process_rss_peak"}
     assert 1e5 < plain.memory["cpu_allocator_peak"] < 1e8 < plain.memory["process_rss_peak"]
-    again = measure_apart(config("linear"))
-    assert again.memory["cpu_allocator_peak"] == plain.memory["cpu_allocator_peak"]
-    assert again.training_flops == plain.training_flops
+    assert plain.ratio is None and filtered.ratio.times.n == filtered.ratio.control.n == LEAST
+    (again,) = measure_in_turns(config("linear+gfsa"), [], lambda *_: 0.0).values()
+    assert again.memory["cpu_allocator_peak"] == filtered.memory["cpu_allocator_peak"]
+    assert again.training_flops == filtered.training_flops and again.ratio is None
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("job", "message"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "probably out of memory"),
-        ("import sys; sys.exit('the device is on fire')", "the device is on fire"),
+        ("killed", "measuring linear: killed by SIGKILL, probably out of memory"),
+        ("leave", "measuring linear: its process ended .* the device is on fire"),
     ],
 )
-def test_a_measurement_that_dies_says_why(monkeypatch, tmp_path, code, message):
-    start = children.start
-
-    def dying(module, *arguments, **options):
-        (tmp_path / "dying.py").write_text(code)
-        monkeypatch.syspath_prepend(tmp_path)
-        return start("dying", **options)
-
-    monkeypatch.setattr(children, "start", dying)
+def test_a_measurement_that_dies_says_why(monkeypatch, job, message):
+    monkeypatch.setattr(dialogue, "JOB", f"tests.lra.jobs:{job}")
     with pytest.raises(UsageError, match=message):
-        measure_apart(config())
+        measure_in_turns(config(), [], lambda *_: 0.0)
 
 
 def test_packed_flash_is_counted_as_the_fused_kernel_of_torch_is():

@@ -3,18 +3,22 @@
 import io
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
+from lra.cli.run import parser
+from lra.config import Launch, Place
 from lra.grid.jobs import Run
 from lra.grid.overview import Overview
 from lra.grid.plan import plan, titles
 from lra.grid.pool import Limits, Pool
-from lra.grid.worker import Job
+from lra.jobs import local
+from lra.jobs.work import End
+from lra.jobs.work import Told as work_told
 from lra.protocols import expand
-from lra.run import Place
-from lra.training.fit import Launch
-from lra.training.progress import Report
+from lra.run.job import Job
+from lra.training.report import Report
 
 from .tiny import config
 
@@ -22,18 +26,9 @@ from .tiny import config
 def test_expand_and_titles():
     assert expand([]) == [[]]
     assert expand(["a.b=1,2", "c.d=3"]) == [["a.b=1", "c.d=3"], ["a.b=2", "c.d=3"]]
-    configs = plan(
-        tasks=["listops"],
-        attentions=["linear", "linear"],
-        seeds=[0, 1, 0],
-        protocol="quick",
-        settings=["training.steps=100,200", "model.dropout=0"],
-        data_dir=Path("nowhere"),
-        precision="32-true",
-        accelerator="cpu",
-        plugins=[],
-        say=lambda line: None,
-    )
+    words = "--task listops --attn linear linear --seed 0 1 0 --protocol quick --data-dir nowhere"
+    words += " --set training.steps=100,200 model.dropout=0"
+    configs = plan(parser().parse_args(words.split()), print)
     assert titles(configs) == [
         f"listops linear seed {seed} training.steps={steps} training.warmup={steps // 10}"
         for steps in (100, 200)
@@ -55,6 +50,53 @@ def test_each_job_has_gpus_of_its_own_where_there_are_enough(monkeypatch):
     assert visible(4, 1) == (["4", "5", "6", "7"], True)
     assert visible(5, 1) == (["4", "5", "6", "7", "4"], False)
     assert visible(1, 4) == (["4,5,6,7"], True)
+
+
+class Instant:
+    """A process that tells what it measured and is done; `started` has each one's job."""
+
+    started: ClassVar[list] = []
+
+    def __init__(self, work):
+        job = work.request
+        self.started.append((str(job.config.attention), job.beside, job.measured))
+        measured = {name: f"{name}'s" for name in (self.started[-1][0], *job.beside)}
+        self.events = [work_told("measured", measured)] if job.measured is None else []
+        self.events.append(End())
+
+    def event(self):
+        return self.events.pop(0)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(("accelerator", "second"), [("cpu", "linear+gfsa"), ("cuda", "sdpa")])
+def test_runs_of_a_family_are_measured_once_beside_each_other(
+    tmp_path, monkeypatch, accelerator, second
+):
+    """On GPUs two run at once, but for those that wait for what another one measures."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr(local, "imported", lambda: None)
+    monkeypatch.setattr(local, "ready", lambda processes, seconds: processes)
+    monkeypatch.setattr(Instant, "started", [])
+    jobs = 2 if accelerator == "cuda" else 1
+    runs = [
+        Run(Job(config(spec, seed, accelerator=accelerator), Place(tmp_path, tmp_path)), spec)
+        for seed in (0, 1)
+        for spec in ("linear", "linear+gfsa", "sdpa")
+    ]
+    Pool(runs, Limits(jobs, None, 1), Overview(runs, jobs), Instant).run()
+    assert [run.state for run in runs] == ["done"] * 6
+    assert Instant.started[0] == ("linear", ("linear+gfsa",), None)
+    assert Instant.started[1][0] == second
+    assert ("sdpa", (), None) in Instant.started
+    others = [one for one in Instant.started if one[2] is not None]
+    assert sorted(others) == [
+        ("linear", (), "linear's"),
+        *2 * [("linear+gfsa", (), "linear+gfsa's")],
+        ("sdpa", (), "sdpa's"),
+    ]
 
 
 class Told:

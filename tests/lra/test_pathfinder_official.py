@@ -206,10 +206,10 @@ def test_a_wrong_field_is_refused(level, column, value, message, form):
         (text(GOOD[:-1]).encode(), ":1: expected 11 columns, found 10"),
         (text([*GOOD, "1"]).encode(), ":1: expected 11 columns, found 12"),
         (text(GOOD).replace(" ", ",").encode(), ":1: expected 11 columns, found 1"),
-        (b"\n" + text(GOOD).encode(), ":1: expected 11 columns, found 0"),
+        (b"\n" + text(GOOD).encode(), ":1: expected 11 columns, found a blank line"),
         (text(GOOD, GOOD[:3]).encode(), ":2: expected 11 columns, found 3"),
         (text(GOOD).replace("sample", "é").encode("latin1"), ":1: expected text in ASCII"),
-        (text(GOOD, GOOD).encode("utf-16"), ":1: expected text in ASCII, found 0xff"),
+        (text(GOOD, GOOD).encode("utf-16"), ":1: expected text in ASCII, found UTF-16"),
     ],
 )
 def test_wrong_text_is_refused(level, content, message):

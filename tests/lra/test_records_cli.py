@@ -5,9 +5,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from lra.cli import main
-from lra.cli.parsers.shared import PROGRAM
+from lra.cli.options import PROGRAM
 from lra.protocols import get_protocol, override
-from lra.results.record import read_record, read_records
+from lra.results.reading import read_records
+from lra.results.record import read_record
 
 from .results.folders import put
 from .test_results import PART, failure, record
@@ -18,8 +19,8 @@ HEAD = "step,train.loss,train.accuracy,val.loss,val.accuracy\n"
 @pytest.fixture
 def results(tmp_path):
     protocol, modified = override(get_protocol("quick", "listops"), ["training.steps=1000"])
-    weights = replace(record().gfsa, initial=[[{"w0": [0.0]}]], learned=[[{"w0": [0.125]}]])
-    given = {"protocol": protocol, "modified": modified, "gfsa": weights}
+    weights = replace(record().filters, initial=[[{"w0": [0.0]}]], learned=[[{"w0": [0.125]}]])
+    given = {"protocol": protocol, "modified": modified, "filters": weights}
     folder = put(tmp_path, record("linear+gfsa", 1, 0.4, identity="b" * 16, **given), "gfsa")
     (folder / "metrics.csv").write_text(HEAD + "9,2.5,0.25,,\n19,,,1.5,0.375\n")
     put(tmp_path, record("linear", 1, identity="a" * 16), "linear")
@@ -35,23 +36,24 @@ def run(capsys, *words):
 
 
 def rows(text):
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()[2:]]
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[2:]]
 
 
 def test_results_alone_prints_what_there_is(capsys):
     status, out, _ = run(capsys)
     assert status == 2 and out.startswith(f"usage: {PROGRAM} results")
-    assert all(word in out for word in ("list", "show", "rm", "merge"))
+    assert all(word in out for word in ("list", "show", "rm"))
 
 
 def test_list_has_a_line_a_run_and_names_what_is_damaged(results, capsys):
     status, out, err = run(capsys, "list", "--results", results)
     assert status == 0 and [row[0] for row in rows(out)] == ["gfsa", "linear", "softmax"]
     assert rows(out)[0] == [
-        *("gfsa", "listops", "linear+gfsa", "1", "quick modified", "40.0 %"),
-        *("2026-01-01 00:00", "Some CPU"),
+        *("gfsa", "linear+gfsa", "listops", "1", "40.00", "100", "500", "quick modified"),
+        *("generated", "Some CPU", "2026-01-01 00:00", "learned"),
     ]
-    assert rows(out)[2][5] == "out of memory"
+    assert rows(out)[2][4] == "–" and rows(out)[2][-1] == "out of memory"
     assert err.startswith("skipped: ") and "damaged" in err and err.count("\n") == 1
 
 
@@ -73,14 +75,13 @@ def test_list_takes_what_is_asked_for(results, capsys, words, found):
     ("words", "message"),
     [
         ("list --attn linea", "unknown attention on record 'linea'; did you mean 'linear'?"),
-        ("list --task text", "unknown task on record 'text' (there are: listops)"),
-        ("list --seed 7", "unknown seed on record '7' (there are: 0, 1)"),
+        ("list --task text", "unknown task on record 'text' (choose from listops)"),
+        ("list --seed 7", "unknown seed on record '7' (choose from 0, 1)"),
         ("show gfs linear", "unrecognized arguments: linear"),
         ("show nothing", "no run 'nothing' in "),
-        ("show damaged", "record.json: Expecting property name"),
+        ("show damaged", "record.json: Invalid JSON"),
         ("rm nothing --yes", "no run 'nothing' in "),
         ("rm linear", "rm asks before it deletes, and there is no terminal: add --yes"),
-        ("merge nowhere", "nowhere is not there"),
         ("lists", "invalid choice: 'lists'"),
     ],
 )
@@ -104,11 +105,11 @@ def test_show_says_everything_that_is_on_record(results, capsys):
         f"folder {results / 'runs' / 'gfsa'}",
         "test 40.00 % (standard error 1.10), loss 1.9000, 2,000 examples",
         "part 1 from step 0, 1 × Some CPU, 2 threads, torch 2.13.0, commit " + "a" * 40,
-        "training step 100.00 ms (p20 99.00, p80 101.00, n 50)",
-        "cpu_allocator_peak 500.0 MB",
+        "step ms 100 (99–101)",
+        "allocator peak GB 0.5",
         "training.steps 1000 (left the protocol)",
         "training.batch 32",
-        "layer 1 w0 0 → 0.125",
+        "layer 1, filter 1 w0 0 → 0.125",
         "19 1.5 0.375",
         "python run_lra.py",
     ):
@@ -155,7 +156,7 @@ class Terminal(io.StringIO):
 def test_rm_says_what_goes_and_asks(results, capsys, monkeypatch, answer, left):
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     status, out, err = run(capsys, "rm", "linear", "aaaa", "damaged", "--results", results)
-    assert "delete these runs? [y/N]" in out and len(list(read_records(results))) == left
+    assert "delete 2 runs? [y/N]" in out and len(list(read_records(results))) == left
     assert f"{results / 'runs' / 'linear'}: 5 files, 0.0 MB" in err
     assert status == (left == 4) and ("deleted 2 runs" in err) == (left == 2)
 
@@ -164,16 +165,3 @@ def test_rm_in_scripts_needs_a_word(results, capsys):
     status, _, err = run(capsys, "rm", "linear", "--yes", "--results", results)
     assert status == 0 and "deleted 1 run" in err
     assert not (results / "runs" / "linear").exists()
-
-
-def test_merge_says_what_came_what_was_there_and_what_was_skipped(results, tmp_path, capsys):
-    to = tmp_path / "to"
-    (results / "runs" / "gfsa" / "unfinished").mkdir()
-    status, out, err = run(capsys, "merge", results, "--results", to)
-    assert status == 0 and out.count("came: ") == 3
-    assert out.endswith(f"3 runs came, 0 runs were there already, 1 skipped: {to / 'runs'}\n")
-    assert "skipped: " in err and "record.json: Expecting property name" in err
-    assert "left where it is: what is unfinished in " in err
-    _, out, _ = run(capsys, "merge", results, "--results", to)
-    assert out.startswith("0 runs came, 3 runs were there already, 1 skipped")
-    assert main(["table", "--results", str(to)]) == 0

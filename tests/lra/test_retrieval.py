@@ -99,8 +99,8 @@ GOOD = rb"1.0	P05-1012	W03-0102	b'first'	b'second'"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"", r"five columns between tabs .*, found 1"),
-        (b"\r", r"five columns between tabs .*, found 1"),
+        (b"", r"five columns between tabs, found a blank line"),
+        (b"\r", r"five columns between tabs, found a blank line"),
         (GOOD.rsplit(b"\t", 1)[0], r"five columns between tabs .*, found 4"),
         (GOOD + b"\tb'third'", r"five columns between tabs .*, found 6"),
         (GOOD.replace(b"\t", b","), r"five columns between tabs .*, found 1"),
@@ -112,8 +112,8 @@ GOOD = rb"1.0	P05-1012	W03-0102	b'first'	b'second'"
         (GOOD.replace(b"1.0", b"inf"), "the label 0 or 1"),
         (GOOD.replace(b"1.0", b""), "the label 0 or 1"),
         (GOOD.replace(b"1.0", b"\xd9\xa1"), "the label 0 or 1"),
-        (b'"1.0"' + GOOD[3:], "the label 0 or 1"),
-        (b"\xef\xbb\xbf" + GOOD, "the label 0 or 1"),
+        (b'"1.0"' + GOOD[3:], "found quotes around a column"),
+        (b"\xef\xbb\xbf" + GOOD, "found a byte-order mark within the file"),
         (GOOD.replace(b"b'f", b"f"), r"column 4: expected a printed bytes literal"),
         (GOOD.replace(b"b'f", b"'f"), r"column 4: expected a printed bytes literal"),
         (GOOD.replace(b"b'f", b"B'f"), r"column 4: expected a printed bytes literal"),

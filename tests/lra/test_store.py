@@ -1,6 +1,5 @@
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,9 +14,11 @@ from lra.data.pieces import pieces
 from lra.data.prepare import find_source, prepare
 from lra.data.store import open_store
 from lra.data.writer import written
+from lra.failures import Killed
+from lra.jobs.pool import mapper
 from lra.system.environment import ROOT
 from lra.tasks import get_task
-from lra.tasks.listops import ListOpsSettings
+from lra.tasks.listops.settings import ListOpsSettings
 
 SETTINGS = ListOpsSettings(train=60, val=20, test=20, min_length=4, max_length=40, max_depth=5)
 
@@ -132,19 +133,30 @@ def counted(folder, number):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_interrupted_work_goes_on_with_what_is_missing(tmp_path, workers):
-    def squares(count):
+    def squares(count, workers):
         work = pieces(partial(counted, tmp_path), range(count), tmp_path / "work", workers, "work")
         return [int(piece["square"][0]) for piece in work]
 
-    assert squares(5) == [0, 1, 4, 9, 16]
+    assert squares(5, 1) == [0, 1, 4, 9, 16]
     (tmp_path / "work" / "000001.npz").unlink()
     damaged = tmp_path / "work" / "000003.npz"
     damaged.write_bytes(damaged.read_bytes()[:-9])
     (tmp_path / "work" / ".000002.npz.77.partial").write_bytes(b"of a killed process")
-    assert squares(7) == [0, 1, 4, 9, 16, 25, 36]
+    assert squares(7, workers) == [0, 1, 4, 9, 16, 25, 36]
     done = sorted((tmp_path / "trace").read_text().split())
     assert done == sorted(["0", "1", "2", "3", "4", "1", "3", "5", "6"])
     assert len(list((tmp_path / "work").iterdir())) == 7
+
+
+def test_finished_pieces_outlive_a_worker_that_is_killed(tmp_path):
+    """Unlike those of files that are refused."""
+    parts = tmp_path / ".store.pieces"
+    for error, left in ((Killed("its memory"), True), (UsageError("a file"), False)):
+        parts.mkdir(exist_ok=True)
+        raised = pytest.raises(Killed if left else UsageError)
+        with raised, written(tmp_path / "store"), mapper(2, 3):
+            raise error
+        assert parts.exists() == left and not (tmp_path / "store").exists()
 
 
 KILLED = """
@@ -153,27 +165,33 @@ from pathlib import Path
 from lra.data.prepare import prepare
 from tests.lra.test_store import source
 
-calls, sync = [], os.fsync
-def fsync(file):
-    calls.append(file)
-    if len(calls) == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    sync(file)
-os.fsync = fsync
-prepare(source(Path(sys.argv[1])), print, workers=1)
+sync = os.fsync
+for moment in sys.argv[2:]:
+    if os.fork():
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGKILL
+        continue
+    calls = []
+    def fsync(file):
+        calls.append(file)
+        if len(calls) == int(moment):
+            os.kill(os.getpid(), signal.SIGKILL)
+        sync(file)
+    os.fsync = fsync
+    prepare(source(Path(sys.argv[1], moment)), print, workers=1)
+    os._exit(0)
 """
 
 
-@pytest.mark.parametrize("moment", [1, 5, 9, 10])
-def test_a_preparation_killed_while_it_writes_is_not_taken_for_finished(tmp_path, moment):
+def test_a_preparation_killed_while_it_writes_is_not_taken_for_finished(tmp_path):
     """Eight arrays and the metadata are synced, in that order, then the folder."""
-    command = [sys.executable, "-c", KILLED, str(tmp_path), str(moment)]
-    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
-    prepared = tmp_path / "prepared"
-    assert [path for path in prepared.iterdir() if not path.name.startswith(".")] == []
-    store = prepare(source(tmp_path), print, workers=1)
-    assert len(store.splits["train"]) == 60
-    assert not list(prepared.glob("*.partial")) and not list(prepared.glob(".*.partial"))
+    moments = ["1", "5", "9", "10"]
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), *moments], cwd=ROOT, check=True)
+    for moment in moments:
+        prepared = tmp_path / moment / "prepared"
+        assert [path for path in prepared.iterdir() if not path.name.startswith(".")] == []
+        store = prepare(source(tmp_path / moment), print, workers=1)
+        assert len(store.splits["train"]) == 60
+        assert not list(prepared.glob("*.partial")) and not list(prepared.glob(".*.partial"))
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):

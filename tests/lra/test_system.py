@@ -2,36 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
+import threading
+from contextlib import ExitStack
 
 import pytest
 
 from lra.system import interrupts, memory
-from lra.system.children import death
-from lra.system.environment import ROOT
 from lra.system.files import whole
-from lra.system.locks import is_locked, locked
-
-LIMITED = """
-import torch
-from lra.failures import OutOfMemory, memory_errors
-from lra.system.memory import limit_memory
-limit_memory(300_000_000)
-kept = torch.zeros(25_000_000)
-try:
-    with memory_errors():
-        torch.zeros(100_000_000)
-except OutOfMemory as error:
-    print(error)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
-def test_memory_beyond_the_limit_is_an_error():
-    command = [sys.executable, "-c", LIMITED]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "a smaller --set training.batch may fit" in done.stdout and "\n" not in done.stdout[:-1]
+from lra.system.locks import LOCK, is_locked, locked
 
 
 def test_a_control_groups_cache_counts_as_free(tmp_path, monkeypatch):
@@ -81,10 +59,33 @@ def test_signals_are_obeyed_at_once_or_when_the_work_allows():
                 os.kill(os.getpid(), signal.SIGINT)
                 steps.append(interrupts.insisted())
             assert steps == [True, True]
+    with interrupts.obeyed("outer"):
+        with interrupts.obeyed("inner"):
+            pass
+        with pytest.raises(interrupts.Stopped) as stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped.value.then == "outer"
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_death_is_named():
-    assert death(3) == "exit status 3"
-    assert death(-signal.SIGKILL) == "killed by SIGKILL, probably out of memory"
-    assert death(-signal.SIGSEGV) == "killed by SIGSEGV"
+def test_a_lock_is_of_the_file_that_is_at_its_path(tmp_path):
+    """`results rm` renames a run's folder, with its lock, under whoever waits for it."""
+    path = tmp_path / "run" / LOCK
+    waits, entered, writers = threading.Event(), threading.Event(), []
+
+    def wait():
+        with locked(path, lambda line: waits.set()):
+            writers.append("waiter")
+            entered.set()
+
+    waiter = threading.Thread(target=wait)
+    with ExitStack() as second:
+        with locked(path, print):
+            waiter.start()
+            assert waits.wait(60)
+            path.parent.rename(tmp_path / "aside")
+            second.enter_context(locked(path, print))
+        entered.wait(0.3)
+        writers.append("second")
+    waiter.join()
+    assert writers == ["second", "waiter"] and not is_locked(path)

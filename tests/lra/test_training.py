@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from attention_zoo import UsageError, names, parse_spec
+from attention_zoo import UsageError, parse_spec
 from lra.data.batches import Padding, collate, evaluation_batches
 from lra.data.prepare import find_source, prepare
 from lra.model import build_model
@@ -14,10 +14,10 @@ from lra.protocols import get_protocol, override
 from lra.tasks import get_task
 from lra.training.fit import train
 from lra.training.loss import training_loss
-from lra.training.module import prepare_step
 from lra.training.optimizer import parameter_groups
+from lra.training.step import prepare_step
 
-from .tiny import PROTOCOL, config, store, tiny_train
+from .tiny import PROTOCOL, config, gradients_in, store, tiny_train
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(tmp_path):
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)
     assert outcomes[0].test == outcomes[1].test
-    assert outcomes[0].learned_gfsa == outcomes[1].learned_gfsa
+    assert outcomes[0].learned_filters == outcomes[1].learned_filters
 
 
 def test_the_best_checkpoint_is_what_is_tested_on_the_whole_split(tmp_path):
@@ -64,30 +64,18 @@ def test_evaluations_can_leave_out_what_fills_no_batch(tmp_path):
     assert (outcome.val.count, outcome.test.count) == (40, 48)  # of 40 and 50, by 8
 
 
-def test_gradients_are_clipped_by_value(tmp_path, monkeypatch):
-    clipped, clip = [], torch.nn.utils.clip_grad_value_
-
-    def watched(parameters, clip_value):
-        parameters = list(parameters)
-        clip(parameters, clip_value)
-        clipped.append(max(p.grad.abs().max().item() for p in parameters if p.grad is not None))
-
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_value_", watched)
-    tiny_train(tmp_path, settings=["training.clip_value=0.001"])
-    assert len(clipped) == 12 and max(clipped) == pytest.approx(0.001)
-
-
 def test_filter_weights_are_reported_by_layer_and_head(tmp_path):
     outcome = tiny_train(tmp_path, "linear+gfsa:layers=2", settings=["training.learning_rate=0.01"])
-    assert outcome.initial_gfsa == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
-    [[], [learned]] = outcome.learned_gfsa
+    assert outcome.initial_filters == [[], [{"w0": [0, 0], "w1": [1, 1], "wK": [0, 0]}]]
+    [[], [learned]] = outcome.learned_filters
     assert set(learned) == {"w0", "w1", "wK"}
     assert all(len(heads) == 2 for heads in learned.values())
     assert learned["wK"] != [0, 0]
 
 
-@pytest.mark.parametrize("name", [name for name in names() if name != "xformers"])
-def test_bfloat16_works_with_every_attention(tmp_path, name):
+# The kit holds every attention's layer to float32 under autocast; here is what is around it.
+@pytest.mark.parametrize("name", ["linear", "agf", "reformer"])
+def test_bfloat16_leaves_the_weights_in_float32(tmp_path, name):
     outcome = tiny_train(
         tmp_path, name + "+gfsa", precision="bf16-mixed", settings=["training.steps=6"]
     )
@@ -133,12 +121,12 @@ def test_a_run_reports_loss_accuracy_step_time_and_time_left(tmp_path):
 
 
 def test_quick_ends_clearly_above_the_majority_class(tmp_path):
-    """A quarter of its steps are enough."""
-    protocol, _ = override(
-        get_protocol("quick", "listops"),
-        ["training.steps=150", "task.train=5000", "training.eval_every=75"],
-    )
-    data = prepare(find_source(get_task("listops"), protocol.task, tmp_path), print, workers=2)
+    """A tenth of its steps are enough on short expressions."""
+    settings = ["training.steps=60", "training.warmup=6", "training.eval_every=60"]
+    settings += ["task.train=3000", "task.val=100", "task.test=500"]
+    settings += ["task.min_length=4", "task.max_length=50"]
+    protocol, _ = override(get_protocol("quick", "listops"), settings)
+    data = prepare(find_source(get_task("listops"), protocol.task, tmp_path), print, workers=1)
     variant = config("linear+gfsa", protocol=protocol, data=data.fingerprint)
     outcome = train(variant, data, tmp_path, lambda report: None)
     assert outcome.test.accuracy > data.baselines["majority class"] + 0.08
@@ -191,11 +179,9 @@ def test_parts_of_a_batch_give_the_gradients_of_the_whole(micro):
     batch = collate([split[i] for i in range(8)], Padding(32))
     gradients = []
     for parts in (None, micro):
-        model.zero_grad()
-        loss, accuracy = training_loss(model, batch, parts)
-        loss.backward()
+        loss, accuracy = gradients_in(model, batch, parts)
         gradients.append([parameter.grad for parameter in model.parameters()])
-        gradients[-1] += [loss.detach(), accuracy.double()]
+        gradients[-1] += [loss, accuracy.double()]
     for whole, added in zip(*gradients, strict=True):
         torch.testing.assert_close(added, whole, rtol=1e-5, atol=1e-7)
 
@@ -209,18 +195,6 @@ def test_a_micro_batch_changes_memory_and_nothing_else(tmp_path):
     for name, weight in whole.weights.items():
         torch.testing.assert_close(parts.weights[name], weight, rtol=1e-3, atol=1e-5)
     assert parts.test.count == whole.test.count == 50
-
-
-def test_gradients_are_clipped_by_norm(tmp_path, monkeypatch):
-    clipped, clip = [], torch.nn.utils.clip_grad_norm_
-
-    def watched(parameters, max_norm, **options):
-        clipped.append(max_norm)
-        return clip(parameters, max_norm, **options)
-
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", watched)
-    tiny_train(tmp_path, settings=["training.clip_norm=0.5"])
-    assert clipped == [0.5] * 12
 
 
 def agf_model(task="listops", protocol=PROTOCOL, spec="agf:gamma=0.5"):
@@ -240,17 +214,17 @@ def a_batch(number=8):
 
 def test_what_attentions_add_to_the_loss_is_averaged_over_the_layers_and_learned_from():
     model, (tokens, keep, labels) = agf_model(), a_batch()
-    loss, _ = training_loss(model, (tokens, keep, labels), None)
+    loss, _ = training_loss(model, (tokens, keep, labels))
     loss.backward()
     entropy = F.cross_entropy(model(tokens, keep).float(), labels)
-    terms = [block.attention.attention.auxiliary_loss() for block in model.blocks]
+    terms = [block.attention.auxiliary_loss() for block in model.blocks]
     torch.testing.assert_close(loss, entropy + sum(terms) / 2, check_dtype=False)
     for block, term in zip(model.blocks, terms, strict=True):
         assert block.attention.attention.theta.grad.all()
         assert block.attention.attention.W_Sigma.weight.grad.any()
         qk = block.attention.qkv.weight
         assert torch.autograd.grad(term, qk, retain_graph=True)[0].any()
-    assert training_loss(model.eval(), (tokens, keep, labels), None)[0] == entropy
+    assert training_loss(model.eval(), (tokens, keep, labels))[0] == entropy
 
 
 def test_nothing_is_added_to_the_loss_of_other_attentions():
@@ -259,7 +233,7 @@ def test_nothing_is_added_to_the_loss_of_other_attentions():
     model = build_model(parse_spec("linear+gfsa"), protocol, "listops", 0)
     tokens, keep, labels = a_batch()
     expected = F.cross_entropy(model(tokens, keep), labels, reduction="sum") / len(labels)
-    assert torch.equal(training_loss(model, (tokens, keep, labels), None)[0], expected)
+    assert torch.equal(training_loss(model, (tokens, keep, labels))[0], expected)
 
 
 @pytest.mark.parametrize("task", ["listops", "retrieval"])
@@ -274,9 +248,7 @@ def test_parts_of_a_batch_give_what_attentions_add_for_the_whole(task, micro):
         batch = torch.randint(1, 200, (8, 2, 40)), keep, torch.arange(8) % 2
     results = []
     for parts in (None, micro):
-        model.zero_grad()
-        loss, _ = training_loss(model, batch, parts)
-        loss.backward()
-        results.append([loss.detach(), *(parameter.grad for parameter in model.parameters())])
+        loss, _ = gradients_in(model, batch, parts)
+        results.append([loss, *(parameter.grad for parameter in model.parameters())])
     for whole, added in zip(*results, strict=True):
         torch.testing.assert_close(added, whole, rtol=1e-5, atol=1e-7)

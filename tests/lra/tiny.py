@@ -1,18 +1,23 @@
 """A protocol that trains in a second."""
 
+import contextlib
 import functools
+import os
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import torch
 
 from attention_zoo import parse_spec
+from lra.config import RunConfig
 from lra.data.prepare import find_source, prepare
 from lra.data.store import Split
 from lra.protocols import get_protocol, override
-from lra.run_config import RunConfig
 from lra.tasks import get_task
 from lra.training.fit import train
+from lra.training.step import train_step
 
 SETTINGS = [
     *("task.train=200", "task.val=40", "task.test=50", "task.min_length=4", "task.max_length=32"),
@@ -48,6 +53,12 @@ def tiny_train(directory, spec="linear+gfsa", seed=0, precision="32-true", setti
     return train(variant, store(), directory, options.pop("report", lambda report: None), **options)
 
 
+def gradients_in(model, batch, micro=None, backward=torch.Tensor.backward):
+    """Leaves the gradients of a training step, which optimises nothing; its loss and accuracy."""
+    still = SimpleNamespace(zero_grad=model.zero_grad, step=lambda: None)
+    return train_step(model, batch, still, still, backward, seed=0, step=1, micro=micro)
+
+
 def config(spec="linear", seed=0, **changes):
     given = {
         "task": "listops",
@@ -60,3 +71,17 @@ def config(spec="linear", seed=0, **changes):
         "accelerator": "cpu",
     }
     return RunConfig(**given | changes)
+
+
+@contextlib.contextmanager
+def unprivileged():
+    """A folder to fill and a function to call then, from which on root, too, needs permissions."""
+    me = os.geteuid()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        try:
+            yield Path(folder), lambda: me or os.seteuid(65534)
+        finally:
+            os.seteuid(me)
+            for path, _, _ in os.walk(folder):
+                os.chmod(path, 0o755)

@@ -1,56 +1,25 @@
-"""Learning curves: validation accuracy and training loss against steps."""
+"""Learning curves: validation accuracy and training loss against steps; all that one run logged."""
 
-import math
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from lra.results.captions import (
-    Caption,
-    conditions_of,
-    data_of,
-    details_of,
-    figure_footer,
-    file_name,
-    labelled,
-)
+import numpy as np
+import pandas as pd
+
+from lra.results.captions import details_of, figure_footer, file_name, group_title
 from lra.results.comparable import Recorded
 from lra.results.curves import Curve
-from lra.results.figures.bubble import failures_of
+from lra.results.figures.chart import Axis, Chart, Panel, Series
+from lra.results.figures.notes import failures_of, levels_of, listed
+from lra.results.numbers import counted, figure
 from lra.results.record import Record
 from lra.results.summary import Group, accuracy_groups
-from lra.tasks import get_task
+
+POINTS = 100  # of a line, at most
+STEPS = Axis("training step")
 
 
-@dataclass(frozen=True)
-class Trace:
-    """seed: None for the mean over seeds, at the steps that all of them have."""
-
-    attention: str
-    seed: int | None
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-
-
-WINDOWS = 100  # points of a training loss at most
-
-
-@dataclass(frozen=True)
-class CurveChart:
-    """What is comparable in accuracy. accuracy: on the validation data, in percent; loss: of
-    training batches, in nats, means over windows of steps where more than WINDOWS were logged.
-    chance: percent. missing: why runs with a result are not there, a line
-    each; failures: runs without one, as a BubbleChart's."""
-
-    caption: Caption
-    accuracy: tuple[Trace, ...]
-    loss: tuple[Trace, ...]
-    chance: float
-    missing: tuple[str, ...]
-    failures: tuple[str, ...]
-
-
-def curve_charts(runs: Iterable[tuple[Recorded, Curve]]) -> list[CurveChart]:
+def curve_charts(runs: Iterable[tuple[Recorded, Curve]]) -> list[Chart]:
     """One for each task, data and protocol of which any run has a curve. Those without a result
     are named; their curves are not looked at."""
     curves = {id(record): (record, curve) for record, curve in runs}
@@ -58,82 +27,115 @@ def curve_charts(runs: Iterable[tuple[Recorded, Curve]]) -> list[CurveChart]:
     charts = []
     for group in groups:
         found = [curves[id(record)] for record in group.records if isinstance(record, Record)]
-        if any(curve.points for _, curve in found):
-            charts.append(_chart(group, found))
-    return labelled(charts)
+        if shown := [(record, curve) for record, curve in found if curve.points]:
+            charts.append(_chart(group, shown, len(found) - len(shown)))
+    return charts
 
 
-def _chart(group: Group, found: Sequence[tuple[Record, Curve]]) -> CurveChart:
+def _chart(group: Group, shown: Sequence[tuple[Record, Curve]], without: int) -> Chart:
     first = group.first
-    key = group.conditions, group.column
-    missing = tuple(curve.missing for _, curve in found if curve.missing)
-    shown = [(record, curve) for record, curve in found if curve.points]
-    failures = failures_of(group)
-    loss, window = _windowed(_traces(shown, "train_loss", 1.0))
-    notes = (
-        "Accuracy on the validation data, loss of training batches"
-        + (f", means over windows of {window:,} steps." if window else "."),
-        *([f"Without a curve: {len(missing)} run{'s' * (len(missing) > 1)}."] if missing else []),
-        *([f"Without a result: {', '.join(failures)}."] if failures else []),
-    )
-    caption = Caption(
-        file_name("curves", (group.task, first.data.source, first.protocol.name), key),
-        f"{group.task}, {data_of(first)}, {conditions_of(first)}",
-        notes,
-        figure_footer([record for record, _ in shown]),
+    accuracies, losses = (_by_step(shown, name) for name in ("val_accuracy", "train_loss"))
+    window = max(map(_window, losses.values()), default=1)
+    losses = {name: _windowed(table, window) for name, table in losses.items()}
+    loss = [one for name, table in losses.items() for one in _lines(name, table)]
+    ends = {one.attention: one.y[-1] for one in loss if not one.thin}
+    accuracy = [
+        one if one.thin else replace(one, numbers=[_numbers(one, ends.get(name))])
+        for name, table in accuracies.items()
+        for one in _lines(name, 100 * table)
+    ]
+    chance = {"chance": levels_of(first)["chance"]}
+    panels = [
+        Panel(STEPS, Axis("validation accuracy, %"), accuracy, chance),
+        *([Panel(STEPS, Axis("training loss, nats"), loss)] if loss else []),
+    ]
+    words = (group.task, first.data.source, first.protocol.name)
+    text = "Validation accuracy and training loss of "
+    text += f"{counted(len(accuracies), 'attention')} against steps."
+    if means := [one for one in accuracy if not one.thin]:
+        best = max(means, key=lambda one: one.y[-1])
+        text += f" At its last step {best.attention} is highest, at {figure(best.y[-1])} %."
+    return Chart(
+        file_name("curves", words, (group.conditions, group.column)),
+        group_title(first),
         details_of(first)[1:],  # accuracies of several machines stand together
-    )
-    return CurveChart(
-        caption,
-        with_means(_traces(shown, "val_accuracy", 100.0)),
-        with_means(loss),
-        100 * get_task(group.task).metadata.chance,
-        missing,
-        failures,
+        panels,
+        [
+            "Accuracy on the validation data, loss of training batches"
+            + (f", means over windows of {window:,} steps." if window > 1 else "."),
+            *["Thin: each seed. Thick: their mean."] * any(one.thin for one in accuracy),
+            *listed("Without a curve", [counted(without, "run")] * (without > 0)),
+            *listed("Without a result", failures_of(group)),
+            figure_footer(group),
+        ],
+        text,
     )
 
 
-def _traces(shown: list[tuple[Record, Curve]], quantity: str, scale: float) -> list[Trace]:
-    traces = []
+def run_panels(attention: str, curve: Curve) -> list[Panel]:
+    """Accuracy and loss of one run in validation; dotted, means over windows in training."""
+    panels = []
+    for name, unit, scale in (("accuracy", "%", 100), ("loss", "nats", 1)):
+        val, train = (scale * logged(curve, f"{split}_{name}") for split in ("val", "train"))
+        train = _windowed(train.to_frame(), _window(train))[train.name]
+        series = [_line(attention, val, "validation"), _line(None, train, "training", "training")]
+        panels.append(Panel(STEPS, Axis(f"{name}, {unit}"), [one for one in series if one.x]))
+    return panels
+
+
+def logged(curve: Curve, quantity: str) -> pd.Series:
+    """By step, without what was not logged."""
+    known = {p.step: value for p in curve.points if (value := vars(p)[quantity]) is not None}
+    return pd.Series(list(known.values()), list(known), dtype=float, name=quantity)
+
+
+def _by_step(shown: Iterable[tuple[Record, Curve]], quantity: str) -> dict[str, pd.DataFrame]:
+    """A table for each attention: a row a step, a column a seed."""
+    found: dict[str, dict[int, pd.Series]] = {}
     for record, curve in shown:
-        logged = [(point.step, getattr(point, quantity)) for point in curve.points]
-        kept = [(step, scale * value) for step, value in logged if value is not None]
-        if kept:
-            traces.append(Trace(record.attention, record.seed, *zip(*kept, strict=True)))
-    return traces
+        if len(values := logged(curve, quantity)):
+            found.setdefault(record.attention, {})[record.seed] = values
+    return {name: pd.concat(seeds, axis=1).sort_index() for name, seeds in found.items()}
 
 
-def _windowed(traces: list[Trace]) -> tuple[list[Trace], int | None]:
-    """Each window's mean at its last step; the windows' length, None where none are needed."""
-    if max((len(trace.steps) for trace in traces), default=0) <= WINDOWS:
-        return traces, None
-    length = math.ceil(max(trace.steps[-1] for trace in traces) / WINDOWS)
-    means = []
-    for trace in traces:
-        values: dict[int, list[float]] = {}
-        for step, value in zip(trace.steps, trace.values, strict=True):
-            values.setdefault(math.ceil(step / length) * length, []).append(value)
-        mean = tuple(map(statistics.fmean, values.values()))
-        means.append(Trace(trace.attention, trace.seed, tuple(values), mean))
-    return means, length
+def _window(table: pd.DataFrame | pd.Series) -> int:
+    """So many steps that POINTS windows hold all; 1 where that many were logged or fewer."""
+    return 1 if len(table) <= POINTS else int(np.ceil(table.index.max() / POINTS))
 
 
-def with_means(traces: list[Trace]) -> tuple[Trace, ...]:
-    """Each attention's seeds, then their mean where several share a step."""
-    by_attention: dict[str, list[Trace]] = {}
-    for trace in traces:
-        by_attention.setdefault(trace.attention, []).append(trace)
-    found: list[Trace] = []
-    for seeds in by_attention.values():
-        found += seeds
-        if len(seeds) > 1 and (mean := mean_trace(seeds)).steps:
-            found.append(mean)
-    return tuple(found)
+def _windowed(table: pd.DataFrame, length: int) -> pd.DataFrame:
+    """Each window's means, at its last step."""
+    if length == 1:
+        return table
+    return table.groupby(np.ceil(table.index / length).astype(int) * length).mean()
 
 
-def mean_trace(traces: list[Trace]) -> Trace:
-    """The mean of one attention's seeds, without steps where they share none."""
-    values = [dict(zip(trace.steps, trace.values, strict=True)) for trace in traces]
-    steps = tuple(sorted(set.intersection(*map(set, values))))
-    means = tuple(statistics.fmean(of[step] for of in values) for step in steps)
-    return Trace(traces[0].attention, None, steps, means)
+def _lines(attention: str, table: pd.DataFrame) -> list[Series]:
+    """Each seed's, thin, and their mean at the steps that all of them have, if any; a single seed
+    is its own mean."""
+    seeds = [
+        _line(attention, table[seed].dropna(), f"{attention}, seed {seed}", thin=True)
+        for seed in table
+    ]
+    mean = table.dropna().mean(axis=1)
+    found = seeds if len(seeds) > 1 else []
+    return [*found, _line(attention, mean, attention)] if len(mean) else found
+
+
+def _numbers(mean: Series, loss: float | None) -> dict[str, float | None]:
+    best = max(mean.y)
+    there = {"last step": mean.x[-1], "validation accuracy there, %": mean.y[-1]}
+    there |= {"best, %": best, "at step": mean.x[list(mean.y).index(best)]}
+    return there | {"training loss at the end, nats": loss}
+
+
+def _line(
+    attention: str | None, values: pd.Series, name: str, text: str = "", thin: bool = False
+) -> Series:
+    """Of at most POINTS points: the first, the last, the highest, and evenly between."""
+    if len(values) > POINTS:
+        even = np.linspace(0, len(values) - 1, POINTS - 1).round().astype(int)
+        values = values.iloc[np.union1d(even, values.argmax())]
+    x, y = values.index.tolist(), values.tolist()
+    texts = [""] * (len(x) - 1) + [text] if text else ()
+    return Series(attention, x, y, name, joined=True, thin=thin, texts=texts)

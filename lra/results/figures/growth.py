@@ -1,143 +1,130 @@
 """Time and memory against N, with the exponents by which they grow."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 
-from lra.measure.growth import Growth, growth
-from lra.measure.memory import HEADLINE_MEMORY, METHODS
-from lra.measure.sheet import OK, Row, Settings, Sheet
-from lra.results.captions import Caption, file_name, labelled, machine_line, spelled
+from lra.measure.growth import Growth, growths
+from lra.measure.memory import HEADLINE_MEMORY, METHODS, headline
+from lra.measure.sheet import OK, Row, Sheet
+from lra.results.captions import file_name, machine_line, sheet_title
 from lra.results.comparable import machine
-
-PASS = {
-    "operator": "Forward and backward pass of the attention operator",
-    "layer": "Forward and backward pass of a self-attention layer",
-    "step": "Training step of the model",
-}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The first length after the last figure, and how it ended: `out of memory`, `time limit`, …"""
-
-    N: int
-    status: str
+from lra.results.figures.chart import Chart, Panel, Series, log_axis
+from lra.results.figures.notes import listed
+from lra.results.numbers import counted
 
 
 @dataclass(frozen=True)
 class Line:
-    """One attention's cost at each length; low and high: its 20th and 80th percentile, None
-    of what was measured once. growth: None below two lengths."""
+    """One attention's rows, by N."""
 
-    attention: str
-    N: tuple[int, ...]
-    values: tuple[float, ...]
-    low: tuple[float, ...] | None
-    high: tuple[float, ...] | None
-    growth: Growth | None
-    ended: Ended | None
+    rows: Sequence[Row]
+
+    @property
+    def attention(self) -> str:
+        return self.rows[0].attention
+
+    @cached_property
+    def done(self) -> list[Row]:
+        return [row for row in self.rows if row.status == OK]
+
+    @cached_property
+    def grown(self) -> tuple[Growth | None, Growth | None]:
+        """Of time and of memory."""
+        return growths(self.done)
+
+    @property
+    def name(self) -> str:
+        """`linear: 1.02 [0.95, 1.10]; 1.00 [1.00, 1.00]`: exponents of time, then of memory."""
+        texts = [f"{g.exponent:.2f} [{g.smallest:.2f}, {g.largest:.2f}]" for g in self.grown if g]
+        return f"{self.attention}: {'; '.join(texts)}" if texts else self.attention
+
+    def series(self) -> tuple[Series, Series]:
+        """Of time in ms and of memory in MB."""
+        lengths = [row.N for row in self.done]
+        times = [row.training.time for row in self.done]
+        sizes = [headline(row.memory) / 1e6 for row in self.done]
+        texts = [""] * (len(lengths) - 1) + ["×" * (self.rows[-1].status != OK)]
+        exponents = [one and one.exponent for one in self.grown]
+        numbers = [
+            {"N": N, "time, ms": time.median_ms, "20th percentile": time.p20_ms}
+            | {"80th": time.p80_ms, "exponent": exponents[0]}
+            | {"memory, MB": size, "exponent of memory": exponents[1]}
+            for N, time, size in zip(lengths, times, sizes, strict=True)
+        ]
+        medians = [time.median_ms for time in times]
+        below = [time.median_ms - time.p20_ms for time in times]
+        bars = below, [time.p80_ms - time.median_ms for time in times]
+        memory = Series(self.attention, lengths, sizes, self.name, joined=True, texts=texts)
+        return replace(memory, y=medians, bars=bars, numbers=numbers), memory
 
 
-@dataclass(frozen=True)
-class GrowthChart:
-    """Measurements of one machine with the same settings. timed: what was, in words. time: ms;
-    memory: bytes, measured once by `method`. missing: what has no figure but lies at no line's
-    end, in words."""
-
-    caption: Caption
-    timed: str
-    method: str
-    time: tuple[Line, ...]
-    memory: tuple[Line, ...]
-    missing: tuple[str, ...]
-
-
-def growth_charts(sheets: Iterable[Sheet]) -> list[GrowthChart]:
-    """One for each machine and settings of which any row has figures. Of a row that several sheets
-    have, the one measured last."""
+def growth_charts(sheets: Iterable[Sheet]) -> list[Chart]:
+    """One for each machine and settings of which any row was measured. Of a row that several
+    sheets have, the one measured last."""
     groups: dict[str, list[Sheet]] = {}
     for sheet in sorted(sheets, key=lambda sheet: (sheet.finished, sheet.command)):
         groups.setdefault(repr((sheet.settings, machine(sheet))), []).append(sheet)
     charts = [_chart(key, groups[key]) for key in sorted(groups)]
-    return labelled([chart for chart in charts if chart.time])
+    return [chart for chart in charts if chart is not None]
 
 
-def _chart(key: str, sheets: list[Sheet]) -> GrowthChart:
+def _chart(key: str, sheets: Sequence[Sheet]) -> Chart | None:
     rows = {(row.attention, row.N): row for sheet in sheets for row in sheet.rows}
-    by_attention: dict[str, list[Row]] = {}
-    for place in sorted(rows):
-        by_attention.setdefault(place[0], []).append(rows[place])
+    ordered = [rows[place] for place in sorted(rows)]
+    by_attention = groupby(ordered, key=lambda row: row.attention)
+    lines = [line for _, of in by_attention if (line := Line(list(of))).done]
+    if not lines:
+        return None
     last = sheets[-1]
-    settings, environment = last.settings, last.environment
+    settings, where = last.settings, machine_line(last)
+    missing = [
+        f"{row.attention} at N = {row.N:,} ({row.status})" for row in ordered if row.status != OK
+    ]
+    timed = "training step" if settings.level == "step" else "forward and backward"
+    times, sizes = zip(*(line.series() for line in lines), strict=True)
     commits = sorted({sheet.environment.short_commit for sheet in sheets})
-    method = HEADLINE_MEMORY[settings.accelerator]
-    missing = tuple(_missing(by_attention))
-    caption = Caption(
-        file_name(
-            "growth", (settings.level, settings.task or "", settings.dtype, environment.device), key
-        ),
-        title_of(settings),
-        (
-            "Time: medians, with the band from the 20th to the 80th percentile. Memory: "
-            f"{METHODS[method]}, measured once. Legend: the exponents of N fitted to time and to "
-            "memory, in brackets their range between neighbouring lengths. Dots: N and N².",
-            *([f"Without a figure: {', '.join(missing)}."] if missing else []),
-        ),
-        f"Machine: {machine_line(last)}. Commit {', '.join(commits)}.",
-        (machine_line(last),),
-    )
-    time = (_line(n, found, _milliseconds(found)) for n, found in by_attention.items())
-    memory = (_line(n, found, _bytes(found, method)) for n, found in by_attention.items())
-    return GrowthChart(
-        caption,
-        "training step" if settings.level == "step" else "forward and backward",
-        METHODS[method],
-        tuple(line for line in time if line.N),
-        tuple(line for line in memory if line.N),
-        missing,
+    words = (settings.level, settings.task or "", settings.dtype, last.environment.device)
+    return Chart(
+        file_name("growth", words, key),
+        f"{sheet_title(settings)}, on {settings.accelerator}",
+        (where,),
+        [_panel(f"{timed}, ms", times), _panel("peak memory, MB", sizes)],
+        [
+            "Time: medians, bars from the 20th to the 80th percentile. Memory: "
+            f"{METHODS[HEADLINE_MEMORY[settings.accelerator]]}, measured once. Legend: the "
+            "exponents of N fitted to time and to memory, with their range between neighbouring "
+            "lengths. Dots: N and N².",
+            *listed("Not measured, × at the end of a line", missing),
+            f"Machine: {where}. Commit {', '.join(commits)}.",
+        ],
+        _summary(lines),
     )
 
 
-def title_of(settings: Settings) -> str:
-    """What was measured, with every setting in which figures may differ."""
-    task = ""
-    if settings.task:
-        left = f", modified ({spelled(settings.modified)})" if settings.modified else ""
-        task = f" on {settings.task}, protocol {settings.protocol}{left}"
-    parts = f" in parts of {settings.micro_batch}" if settings.micro_batch else ""
-    sizes = f"batch {settings.batch}{parts}, {settings.heads} heads of {settings.head_dim}"
-    compiled = ", compiled" if settings.compile else ""
-    where = f"{settings.dtype} on {settings.accelerator}{compiled}"
-    return f"{PASS[settings.level]}{task}: {sizes}, {where}"
+def _panel(title: str, series: Sequence[Series]) -> Panel:
+    lengths = sorted({N for one in series for N in one.x})
+    ticks = lengths
+    while len(ticks) > 7:
+        ticks = ticks[::-2][::-1]
+    x = replace(log_axis("N, tokens", lengths), ticks=[(N, f"{N:,}") for N in ticks])
+    values = [value for one in series for value in one.y]
+    # N and N², from under the lowest first value on, as far as the lines go.
+    start, first, guides = min(one.y[0] for one in series) / 1.6, lengths[0], []
+    for power, name in ((1, "N"), (2, "N²")) if len(lengths) > 1 and start > 0 else ():
+        stop = min(lengths[-1], first * (max(values) / start) ** (1 / power))
+        ends = [start, start * (stop / first) ** power]
+        guides.append(Series(None, [first, stop], ends, joined=True, texts=["", name]))
+    lowest = [start] * bool(guides)
+    return Panel(x, log_axis(title, [*values, *lowest]), [*series, *guides])
 
 
-Point = tuple[float, ...]  # N, value; low and high where there are some
-
-
-def _milliseconds(rows: Sequence[Row]) -> list[Point]:
-    timed = [(row.N, row.training.time) for row in rows if row.status == OK and row.training]
-    return [(N, time.median_ms, time.p20_ms, time.p80_ms) for N, time in timed]
-
-
-def _bytes(rows: Sequence[Row], method: str) -> list[Point]:
-    known = [(row.N, row.memory[method]) for row in rows if row.status == OK and row.memory]
-    return [(N, float(value)) for N, value in known]
-
-
-def _line(attention: str, rows: Sequence[Row], points: list[Point]) -> Line:
-    N, values, *band = zip(*points, strict=True) if points else ((), ())
-    low, high = band or (None, None)
-    failed = [row for row in rows if row.status != OK and row.N > max(N, default=0)]
-    ended = Ended(failed[0].N, failed[0].status) if failed else None
-    costs = dict(zip(N, values, strict=True))
-    return Line(attention, N, values, low, high, growth(costs), ended)
-
-
-def _missing(by_attention: dict[str, list[Row]]) -> Iterable[str]:
-    for name, rows in by_attention.items():
-        last = max((row.N for row in rows if row.status == OK), default=None)
-        if last is None:
-            yield f"{name} ({rows[0].status})"
-        for row in rows:
-            if last is not None and row.status != OK and row.N < last:
-                yield f"{name} at N = {row.N:,} ({row.status})"
+def _summary(lines: Sequence[Line]) -> str:
+    grown = sorted((line.grown[0].exponent, line.attention) for line in lines if line.grown[0])
+    text = f"Time and memory of {counted(len(lines), 'attention')}."
+    if grown:
+        (least, slow), (most, fast) = grown[0], grown[-1]
+        text += f" Time grows least with N for {slow} (exponent {least:.2f}), most for "
+        text += f"{fast} ({most:.2f})."
+    return text

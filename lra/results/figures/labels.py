@@ -1,127 +1,61 @@
-"""Where labels stand beside crowded circles. All lengths in points."""
+"""Where texts stand beside marks in a matplotlib figure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+import itertools
+import math
+from typing import TYPE_CHECKING
 
-ANGLES = np.deg2rad([0, 180, 45, 135, 315, 225, 90, 270, 20, 160, 340, 200, 65, 115, 295, 245])
-DISTANCES = np.array([2, 6, 12, 20, 30, 42, 56, 72])  # from a circle's edge to its label's box
-SWEEPS = 6
+from lra.results.figures.chart import Panel
+from lra.results.figures.palette import Looks
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
 
-@dataclass(frozen=True)
-class Circle:
-    x: float
-    y: float
-    radius: float
-
-
-@dataclass(frozen=True)
-class Box:
-    """x, y: its centre."""
-
-    x: float
-    y: float
-    width: float
-    height: float
+ANGLES = [math.radians(angle) for angle in (0, 180, 45, 135, 315, 225, 90, 270)]
+DISTANCES = (2, 8, 16, 28)  # points, from a circle's edge
+FAR = 16  # from where on a line leads from a text to its mark
 
 
-@dataclass(frozen=True)
-class Segment:
-    x1: float
-    y1: float
-    x2: float
-    y2: float
+def place_labels(ax: Axes, panel: Panel, looks: Looks, largest: float) -> None:
+    """Each text beside its mark, at the nearest place where it covers least, on axes whose layout
+    is final. largest: the diameter of the largest circle in points."""
+    from matplotlib.transforms import Bbox
+
+    pixel = ax.figure.dpi / 72
+    radii = [panel.diameter(one, largest) / 2 for one in panel.series]
+    taken = [
+        Bbox([at - pixel * (radius + 1), at + pixel * (radius + 1)])
+        for one, radius in zip(panel.series, radii, strict=True)
+        for at in ax.transData.transform(list(zip(one.x, one.y, strict=True)))
+    ]
+    for one, radius in zip(panel.series, radii, strict=True):
+        color = looks[one.attention].color if one.attention else "#6E6E6E"
+        for x, y, text in zip(one.x, one.y, one.texts, strict=False):
+            if not text:
+                continue
+            style = {"textcoords": "offset points", "ha": "center", "va": "center", "color": color}
+            note = ax.annotate(text, (x, y), (0, 0), zorder=5, **style)
+            distance = _place(note, radius, taken, ax)
+            taken += [note.get_window_extent()] * 3  # worse to cover than a mark
+            if distance >= FAR:
+                line = {"arrowstyle": "-", "linewidth": 0.4, "color": color, "shrinkB": 0}
+                ax.annotate("", (x, y), note.xyann, textcoords="offset points", arrowprops=line)
 
 
-def place(
-    circles: Sequence[Circle],
-    sizes: Sequence[tuple[float, float] | None],
-    segments: Sequence[Segment],
-    taken: Sequence[Box],
-    room: tuple[float, float],
-) -> list[Box | None]:
-    """A box for each circle whose label has a size, inside the room (width, height).
+def _place(note: Annotation, radius: float, taken: list[Bbox], ax: Axes) -> float:
+    """Moves a text to its best place; how far that is from the circle of this radius."""
+    half = note.get_window_extent().size / 2 / (ax.figure.dpi / 72)
 
-    Each label in turn takes the place that costs least, given the others: places on labels, on
-    `taken` boxes, circles or segments cost more than those farther off. Always the same for the
-    same input.
-    """
-    chosen: list[Box | None] = [None] * len(circles)
-    marks = _samples(segments)
-    places: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for i, (circle, size) in enumerate(zip(circles, sizes, strict=True)):
-        if size is not None:
-            options, costs = _options(circle, *size)
-            places[i] = options, costs + _fixed_cost(options, size, circles, taken, marks, room)
-    # Those with neighbours choose last in each sweep, among what the others leave.
-    order = sorted(places, key=lambda i: sum(_gap(circles[i], other) < 30 for other in circles))
-    for _ in range(SWEEPS):
-        before = list(chosen)
-        for i in order:
-            options, costs = places[i]
-            others = [box for j, box in enumerate(chosen) if box is not None and j != i]
-            best = int(np.argmin(costs + 3 * _overlaps(options, sizes[i], others)))
-            chosen[i] = Box(*map(float, options[best]), *sizes[i])
-        if chosen == before:
-            break
-    return chosen
+    def covers(place: tuple[float, float]) -> float:
+        off, angle = radius + place[0], place[1]
+        note.xyann = math.cos(angle) * (off + half[0]), math.sin(angle) * (off + half[1])
+        box = note.get_window_extent()
+        outside = box.x0 < ax.bbox.x0 or box.x1 > ax.figure.bbox.x1 or box.y0 < ax.bbox.y0
+        return box.count_overlaps(taken) + 9 * outside
 
-
-def _options(circle: Circle, width: float, height: float) -> tuple[np.ndarray, np.ndarray]:
-    """Centres of boxes round a circle, (n, 2), and their distance from it; of two that cost the
-    same the one whose angle is named first."""
-    angle, distance = (grid.ravel() for grid in np.meshgrid(ANGLES, DISTANCES))
-    off = circle.radius + distance
-    x = circle.x + np.cos(angle) * (off + width / 2)
-    y = circle.y + np.sin(angle) * (off + height / 2)
-    rank = np.tile(np.arange(len(ANGLES)), len(DISTANCES))
-    return np.stack([x, y], 1), distance + 0.02 * rank
-
-
-def _fixed_cost(
-    options: np.ndarray,
-    size: tuple[float, float],
-    circles: Sequence[Circle],
-    taken: Sequence[Box],
-    marks: np.ndarray,
-    room: tuple[float, float],
-) -> np.ndarray:
-    """What does not depend on the other labels."""
-    half = np.array(size) / 2
-    outside = np.maximum(half - options, 0) + np.maximum(options + half - np.array(room), 0)
-    centers = np.array([(circle.x, circle.y) for circle in circles])
-    radii = np.array([circle.radius for circle in circles])
-    apart = np.maximum(abs(options[:, None] - centers) - half, 0)
-    depth = np.maximum(radii + 1 - np.hypot(apart[..., 0], apart[..., 1]), 0)
-    on_marks = (abs(options[:, None] - marks) < half + 1).all(2).sum(1)
-    return (
-        100 * outside.sum(1)
-        + 3 * _overlaps(options, size, taken)
-        + 0.7 * size[1] * depth.sum(1)
-        + 2 * on_marks
-    )
-
-
-def _overlaps(options: np.ndarray, size: tuple[float, float], boxes: Sequence[Box]) -> np.ndarray:
-    """Square points that each place shares with the boxes."""
-    if not boxes:
-        return np.zeros(len(options))
-    centers = np.array([(box.x, box.y) for box in boxes])
-    sides = np.array([(box.width, box.height) for box in boxes])
-    shared = (sides + np.array(size)) / 2 - abs(options[:, None] - centers)
-    return np.maximum(shared, 0).prod(2).sum(1)
-
-
-def _gap(a: Circle, b: Circle) -> float:
-    return float(np.hypot(a.x - b.x, a.y - b.y)) - a.radius - b.radius
-
-
-def _samples(segments: Sequence[Segment]) -> np.ndarray:
-    """Points along the segments, 2 apart."""
-    points = [np.empty((0, 2))]
-    for s in segments:
-        count = 2 + int(np.hypot(s.x2 - s.x1, s.y2 - s.y1) / 2)
-        points.append(np.linspace((s.x1, s.y1), (s.x2, s.y2), count))
-    return np.concatenate(points)
+    best = min(itertools.product(DISTANCES, ANGLES), key=covers)
+    covers(best)
+    return best[0]

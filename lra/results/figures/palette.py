@@ -2,33 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from attention_zoo.spec import base_of
 
 # Okabe, Ito (2008) without its yellow, which white paper swallows.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # matplotlib's markers and plotly's symbols.
-MARKERS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "P": "cross",
-    "X": "x",
-    "*": "star",
-    "<": "triangle-left",
-    "p": "pentagon",
-    ">": "triangle-right",
-    "h": "hexagon",
-}
-# matplotlib's dashes (in line widths) and plotly's; without a filter, with the first, …
-DASHES = (
-    ((), "solid"),
-    ((4, 1.5), "dash"),
-    ((1, 1.2), "dot"),
-    ((5, 1.2, 1, 1.2), "dashdot"),
-    ((8, 2), "longdash"),
+MARKERS = "os^DvPX*<p>h"
+SYMBOLS = (
+    *("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"),
+    *("triangle-left", "pentagon", "triangle-right", "hexagon"),
+)
+# Dashes and marks without a filter, with the first, …: the line in matplotlib and in plotly, how
+# much of a mark matplotlib fills, and what plotly appends to its symbol.
+VARIANTS = (
+    ("-", "solid", "full", ""),
+    ((0, (4, 1.5)), "dash", "none", "-open"),
+    ((0, (1, 1.2)), "dot", "left", "-open-dot"),
+    ((0, (5, 1.2, 1, 1.2)), "dashdot", "bottom", "-dot"),
 )
 # Those most often seen together come first, so that their colours differ.
 ORDER = (
@@ -42,14 +34,15 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Look:
-    """marker and dashes as matplotlib has them, symbol and dash as plotly. filled: no filter."""
+    """marker, line and fill are matplotlib's, symbol and dash plotly's. plain: without a filter."""
 
     color: str
     marker: str
+    line: Any
+    fill: str
     symbol: str
-    filled: bool
-    dashes: tuple[float, ...]
     dash: str
+    plain: bool
 
 
 class Looks:
@@ -83,11 +76,12 @@ class Looks:
     def __getitem__(self, spec: str) -> Look:
         base, filters = split(spec)
         place, filtered = self._places[base], self._filters[filters]
+        # Variants come round again, but never to that of an attention without a filter.
+        variant = VARIANTS[filtered and 1 + (filtered - 1) % (len(VARIANTS) - 1)]
+        line, dash, fill, open_ = variant
         # The numbers of colours and markers have no common divisor: each pair comes up once.
-        marker, symbol = list(MARKERS.items())[place % len(MARKERS)]
-        # Dashes come round again, but never to those of an attention without a filter.
-        dashes, dash = DASHES[filtered and 1 + (filtered - 1) % (len(DASHES) - 1)]
-        return Look(COLORS[place % len(COLORS)], marker, symbol, not filters, dashes, dash)
+        color, mark = COLORS[place % len(COLORS)], place % len(MARKERS)
+        return Look(color, MARKERS[mark], line, fill, SYMBOLS[mark] + open_, dash, not filters)
 
 
 def split(canonical: str) -> tuple[str, str]:

@@ -1,93 +1,63 @@
 """Accuracy by task, each attention beside its filtered one."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from lra.results.captions import (
-    Caption,
+    by_conditions,
     conditions_of,
-    data_of,
     figure_footer,
     file_name,
-    labelled,
 )
 from lra.results.comparable import Recorded
-from lra.results.figures.bubble import bars, error_of, failures_of
+from lra.results.figures.chart import Axis, Chart, Panel
+from lra.results.figures.notes import (
+    BARS,
+    accuracy_axis,
+    accuracy_series,
+    failures_of,
+    levels_of,
+    listed,
+)
+from lra.results.figures.palette import split
 from lra.results.record import Record
 from lra.results.summary import Group, accuracy_groups
-from lra.tasks import TASKS, get_task
 
 
-@dataclass(frozen=True)
-class Point:
-    """accuracy in percent, the mean of n seeds, and its error as a Bubble's; column: the place of
-    its task among the chart's."""
-
-    attention: str
-    column: int
-    accuracy: float
-    error: float
-    n: int
+def task_charts(records: Iterable[Recorded]) -> list[Chart]:
+    """One for each protocol and precision, with a panel a task."""
+    with_results = [one for one in accuracy_groups(records) if isinstance(one.first, Record)]
+    return [_chart(groups) for groups in by_conditions(with_results)]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A task under one protocol on one set of data. chance: percent."""
-
-    label: str
-    chance: float
-
-
-@dataclass(frozen=True)
-class TaskChart:
-    """What has the same protocol and precision, whatever the task."""
-
-    caption: Caption
-    columns: tuple[Column, ...]
-    points: tuple[Point, ...]
-    failures: tuple[str, ...]
-
-
-def task_charts(records: Iterable[Recorded]) -> list[TaskChart]:
-    by_conditions: dict[tuple, list[Group]] = {}
-    for group in accuracy_groups(records):
-        if isinstance(group.first, Record):
-            by_conditions.setdefault(group.conditions, []).append(group)
-    return labelled([_chart(key, groups) for key, groups in by_conditions.items()])
-
-
-def _chart(key: tuple, groups: list[Group]) -> TaskChart:
-    order = list(TASKS)
-    groups = sorted(groups, key=lambda group: (order.index(group.task), repr(group.column)))
-    points = [
-        Point(name, i, summary.mean, error_of(summary), len(summary.runs))
-        for i, group in enumerate(groups)
-        for name, summary in group.attentions.items()
-        if summary.runs
-    ]
-    failures = tuple(
-        f"{group.task}: {failure}" for group in groups for failure in failures_of(group)
-    )
+def _chart(groups: Sequence[Group]) -> Chart:
     first = groups[0].first
-    notes = (
-        f"Bars: {bars(points)}.",
-        *([f"Without a result: {'; '.join(failures)}."] if failures else []),
-    )
-    caption = Caption(
-        file_name("tasks", (first.protocol.name, first.accelerator, first.precision), key),
+    shown = [[s for s in group.attentions.values() if s.runs] for group in groups]
+    names = sorted({summary.attention for of in shown for summary in of}, key=split)
+    rows = Axis("", ticks=list(enumerate(names)), range=(len(names) - 0.5, -0.5))
+    panels, best, failures = [], [], []
+    for group, summaries in zip(groups, shown, strict=True):
+        chance = levels_of(group.first)["chance"]
+        title = f"{group.label}, %\nchance {chance:.1f}"
+        accuracy, near = accuracy_axis(title, summaries, {"chance": chance})
+        series = [
+            accuracy_series(one, one.mean, names.index(one.attention), {"task": group.label})
+            for one in summaries
+        ]
+        panels.append(Panel(accuracy, rows, series, near, rows=True))
+        highest = max(summaries, key=lambda one: one.mean)
+        best.append(f"{group.label}: {highest.attention}, {highest.mean:.1f} %")
+        failures += [f"{group.label}: {failure}" for failure in failures_of(group)]
+    words = (first.protocol.name, first.accelerator, first.precision)
+    return Chart(
+        file_name("tasks", words, groups[0].conditions),
         f"Test accuracy, {conditions_of(first)}",
-        notes,
-        figure_footer([record for group in groups for record in group.records]),
         (),
+        panels,
+        [
+            BARS,
+            "Dashes: chance, where it is near.",
+            *listed("Without a result", failures),
+            figure_footer(*groups),
+        ],
+        f"Test accuracy. Highest mean on {'; '.join(best)}.",
     )
-    return TaskChart(caption, tuple(_columns(groups)), tuple(points), failures)
-
-
-def _columns(groups: list[Group]) -> Iterable[Column]:
-    for group in groups:
-        twins = [other for other in groups if other.task == group.task]
-        sources = [other.first.data.source for other in twins]
-        label = f"{group.task}\n{data_of(group.first)}"
-        if len(set(sources)) < len(sources):  # the fingerprint tells their data apart
-            label += f"\n{group.first.data.fingerprint[:8]}"
-        yield Column(label, 100 * get_task(group.task).metadata.chance)

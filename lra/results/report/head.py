@@ -1,131 +1,83 @@
 """What stands at the head of the page: what there is, what may be compared, what failed."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from attention_zoo.spec import base_of
-from lra.results.captions import conditions_of, data_of
-from lra.results.comparable import Recorded, machine
+from lra.results.agreement import agreeing
+from lra.results.captions import conditions_of, data_of, place
+from lra.results.comparable import Recorded
+from lra.results.numbers import counted
+from lra.results.published import Published
+from lra.results.reading import Run
 from lra.results.record import Failure
-from lra.results.report.comparison import NOT, Comparison
-from lra.results.report.data import Run
-from lra.results.table import Cell, Table
-from lra.tasks import TASKS
+from lra.results.summary import Group
+from lra.results.table import Column, Table
+from lra.results.tables.runs import COLUMNS
 
-RULES = (
-    "Accuracies may be compared within one row of the table of groups below, and not from row to "
-    "row: its runs have the same task, data, protocol, settings, precision and kind of device.",
-    "Times and memory may be compared, besides, within one machine alone, under the same number of "
-    "threads and the same version of torch.",
-    "Accuracies differ by chance, too: a ± is the standard deviation over seeds, or the binomial "
-    "standard error of a single run. Whether a filter changes an accuracy is for the tables of "
-    "pairs to say, which compare seed by seed.",
-)
+NOT = "not comparable"
 
 
-@dataclass(frozen=True)
-class Head:
-    """facts: numbers with what they count. lines: sentences. links: of the rows of `failures`, the
-    names of their runs."""
-
-    facts: tuple[tuple[str, str], ...]
-    lines: tuple[str, ...]
-    comparable: Table
-    machines: Table
-    failures: Table | None
-    links: tuple[str, ...]
-    damaged: tuple[str, ...]
+def comparison(group: Group, published: Sequence[Published]) -> str:
+    """What a group may be compared with outside of the page, as the table of published figures
+    decides it."""
+    reason = agreeing(group, published).reason
+    if group.comparable.startswith(NOT) or reason is None:
+        return group.comparable
+    return f"{NOT} with published tables: {reason}"
 
 
-def head(runs: Sequence[Run], damaged: Sequence[str], comparison: Comparison) -> Head:
-    records = [run.record for run in runs]
-    failed = [run for run in runs if isinstance(run.record, Failure)]
-    names = {record.attention for record in records}
-    tasks = {record.task for record in records}
+def facts(records: Sequence[Recorded]) -> list[str]:
+    """Numbers with what they count."""
+    names, tasks = ({getattr(one, what) for one in records} for what in ("attention", "task"))
     filtered = sum(base_of(name) is not None for name in names)
-    facts = (
-        _count(len(records), "run"),
-        _count(len(tasks), "task"),
-        _count(len(names), "attention", f"{filtered} with a filter"),
-        _count(len({machine(record) for record in records}), "machine"),
-        (str(len(failed)), "without a result"),
-    )
-    return Head(
-        facts,
-        (_tasks(tasks), _seeds(records), _lra(comparison), *RULES),
-        _comparable(comparison),
-        _machines(records),
-        _failures(failed) if failed else None,
-        tuple(run.name for run in failed),
-        tuple(damaged),
-    )
+    failed = sum(isinstance(record, Failure) for record in records)
+    return [
+        counted(len(records), "run"),
+        f"{counted(len(tasks), 'task')}: {', '.join(sorted(tasks, key=place))}",
+        f"{counted(len(names), 'attention')}, {filtered} with a filter",
+        counted(len(_machines(records)), "machine"),
+        f"{failed:,} without a result",
+    ]
 
 
-def _count(n: int, what: str, more: str | None = None) -> tuple[str, str]:
-    return f"{n:,}", f"{what}{'s' * (n != 1)}" + (f", {more}" if more else "")
-
-
-def _tasks(tasks: set[str]) -> str:
-    return f"Tasks: {', '.join(name for name in TASKS if name in tasks)}."
-
-
-def _seeds(records: Iterable[Recorded]) -> str:
-    seeds = sorted({record.seed for record in records})
-    return f"Seeds: {', '.join(map(str, seeds[:20]))}{' …' * (len(seeds) > 20)}."
-
-
-def _lra(comparison: Comparison) -> str:
+def beside_lra(compared: Sequence[tuple[Group, str]]) -> str:
     """Which of the runs may be held against LRA's tables."""
-    sizes = [len(group.records) for group in comparison.groups]
-    beside = sum(
-        size
-        for size, group in zip(sizes, comparison.groups, strict=True)
-        if not comparison[group.first].startswith(NOT)
-    )
-    if not beside:
-        return "None of these runs may be compared with the tables of Long Range Arena."
-    which = "All of" if beside == sum(sizes) else f"{beside:,} of"
-    return (
-        f"{which} these runs may be compared with tables of Long Range Arena, each with those of "
-        "its protocol alone, but for the deviations that its page lists."
-    )
+    beside = sum(len(group.records) for group, text in compared if not text.startswith(NOT))
+    total = sum(len(group.records) for group, _ in compared)
+    which = "All" if beside == total else f"{beside:,}" if beside else "None"
+    each = ", each with those of its protocol alone, but for its deviations" * (beside > 0)
+    return f"{which} of these runs may be compared with tables of Long Range Arena{each}."
 
 
-def _comparable(comparison: Comparison) -> Table:
-    rows = []
-    for group in comparison.groups:
-        first = group.first
-        count, runs = len(group.attentions), len(group.records)
-        text = comparison[first]
-        rows.append((first.task, conditions_of(first), data_of(first), count, runs, text))
-    columns = ("task", "protocol", "data", "attentions", "runs", "with published tables")
-    return _table("comparable", "Runs that may be compared, a row a group", columns, sorted(rows))
-
-
-def _machines(records: Sequence[Recorded]) -> Table:
-    groups: dict[tuple, list[Recorded]] = {}
-    for record in records:
-        groups.setdefault(machine(record), []).append(record)
+def overview(records: Sequence[Recorded], compared: Sequence[tuple[Group, str]]) -> list[Table]:
+    """The groups of runs that may be compared, and the machines."""
     rows = [
-        (group[0].environment.machine, group[0].environment.matmul, len(group))
-        for group in groups.values()
+        {"task": group.task, "protocol": conditions_of(group.first), "data": data_of(group.first)}
+        | {"attentions": len(group.attentions), "runs": len(group.records)}
+        | {"with published tables": text}
+        for group, text in compared
     ]
-    columns = ("machine", "float32 products", "runs")
-    return _table("machines", "Machines", columns, sorted(rows))
-
-
-def _failures(failed: Iterable[Run]) -> Table:
-    rows = [
-        (r.attention, r.task, r.protocol.name, r.seed, r.kind, r.reason)
-        for r in (run.record for run in failed)
+    rows.sort(key=lambda row: tuple(row.values()))
+    machines = [
+        {"machine": machine, "float32 products": matmul, "runs": count}
+        for (machine, matmul), count in sorted(_machines(records).items())
     ]
-    columns = ("attention", "task", "protocol", "seed", "ended", "reason")
-    return _table("failures", "Runs without a result", columns, rows)
+    return [
+        Table.plain("Runs that may be compared, a row a group", rows),
+        Table.plain("Machines", machines),
+    ]
 
 
-def _table(
-    kind: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]
-) -> Table:
-    cells = tuple(tuple(Cell(str(value), value) for value in row) for row in rows)
-    numbers = tuple(dict(zip(columns, row, strict=True)) for row in rows)
-    return Table(kind, title, columns, cells, (), (), {}, numbers)
+def _machines(records: Iterable[Recorded]) -> Counter[tuple[str, str]]:
+    return Counter((one.environment.machine, one.environment.matmul) for one in records)
+
+
+def failures(runs: Iterable[Run]) -> tuple[Table, list[str]]:
+    """Those without a result, and the names of the runs."""
+    failed = [run for run in runs if isinstance(run.record, Failure)]
+    names = ("attention", "task", "protocol", "seed", "ended")
+    columns = [one for one in COLUMNS if one.name in names]
+    columns.append(Column("reason", lambda run: run.record.reason))
+    table = Table.of("failures", "Runs without a result", columns, failed)
+    return table, [run.name for run in failed]

@@ -1,36 +1,38 @@
-"""The page: one file that holds its data, its scripts and plotly's."""
+"""The page: one file that holds its data, its scripts, and those of plotly and DataTables."""
 
 import base64
+import gzip
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Sequence
-from importlib import resources
+from collections.abc import Sequence
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
 
 from attention_zoo import UsageError
 from lra.measure.sheet import Sheet
+from lra.results.comparable import column as column_of
+from lra.results.comparable import conditions
+from lra.results.details import filter_rows, sections
+from lra.results.figures import screen
 from lra.results.figures.bubble import bubble_charts
-from lra.results.figures.curves import curve_charts
+from lra.results.figures.curves import curve_charts, run_panels
 from lra.results.figures.growth import growth_charts
 from lra.results.figures.palette import Looks
 from lra.results.figures.tasks import task_charts
 from lra.results.published import read_published
-from lra.results.record import Record
-from lra.results.report.charts.bubble import bubble_figure
-from lra.results.report.charts.chart import Chart
-from lra.results.report.charts.lines import curve_figures, growth_figures
-from lra.results.report.charts.tasks import task_figure
-from lra.results.report.comparison import Comparison
-from lra.results.report.data import Run, embedded_runs, thinned
-from lra.results.report.embed import embedded, rounded
-from lra.results.report.head import Head, head
-from lra.results.report.tables import embedded_table
-from lra.results.summary import cost_groups
-from lra.results.table import Table
+from lra.results.reading import Run
+from lra.results.report import head
+from lra.results.summary import Group, accuracy_groups
+from lra.results.table import Cell, Table
+from lra.results.tables.runs import COLUMNS
 from lra.system.files import whole
 
-SCRIPTS = ("dom.js", "waiting.js", "tables.js", "figures.js", "runs.js", "main.js")
+CHOICES = ("task", "family", "filter", "ended")  # columns of the runs that rows are chosen by
 
 
 def write_page(path: Path, page: str) -> None:
@@ -44,83 +46,144 @@ def page(
     damaged: Sequence[str] = (),
     tables: Sequence[Table] = (),
     reasons: Sequence[str] = (),
-    sheets: Iterable[Sheet] = (),
+    sheets: Sequence[Sheet] = (),
 ) -> str:
-    """All of it as HTML. damaged: a line for each file that could not be read. reasons: why runs
-    stand beside no published figures."""
-    comparison = Comparison([run.record for run in runs], read_published())
-    content = {
-        **embedded_runs(runs, comparison),
-        "head": _head(head(runs, damaged, comparison)),
-        "tables": [embedded_table(table) for table in tables],
-        "reasons": list(reasons),
-        "figures": [_figure(chart) for chart in figures(runs, sheets)],
-    }
-    curves = {run.name: thinned(run.curve) for run in runs if run.curve.points}
-    script = "\n".join(map(_asset, SCRIPTS))
-    parts = {
-        "style": _asset("report.css"),
-        "content": embedded(content),
-        "curves": embedded(curves),
-        "plotly": plotly_script(),
-        "script": script,
-    }
-    parts["hashes"] = " ".join(_hash(parts[name]) for name in ("plotly", "script"))
-    # One pass, so that nothing in a part is taken for the place of another.
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("report.html"))
+    """All of it as HTML.
 
-
-def figures(runs: Sequence[Run], sheets: Iterable[Sheet]) -> list[Chart]:
-    """An attention looks the same in all of them."""
-    records, sheets = [run.record for run in runs], list(sheets)
-    curves = [(run.record, run.curve) for run in runs]
+    Args:
+        damaged: a line for each file that could not be read
+        reasons: why runs stand beside no published figures
+    """
+    environment = templates()
+    records = [run.record for run in runs]
+    published = read_published()
+    compared = [(one, head.comparison(one, published)) for one in accuracy_groups(records)]
+    charts = {
+        "Accuracy against training time": bubble_charts(records),
+        "Time and memory against N": growth_charts(sheets),
+        "Learning curves": curve_charts((run.record, run.curve) for run in runs),
+        "Accuracy by task": task_charts(records),
+    }
+    # An attention looks the same in each.
     measured = [row.attention for sheet in sheets for row in sheet.rows]
     looks = Looks([*(record.attention for record in records), *measured])
-    # As bubble_charts has them, in its order.
-    groups = [group for group in cost_groups(records) if isinstance(group.first, Record)]
-    return [
-        *(bubble_figure(*both, looks) for both in zip(bubble_charts(records), groups, strict=True)),
-        *(figure for chart in growth_charts(sheets) for figure in growth_figures(chart, looks)),
-        *(figure for chart in curve_charts(curves) for figure in curve_figures(chart, looks)),
-        *(task_figure(chart, looks) for chart in task_charts(records)),
-    ]
-
-
-def plotly_script() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise UsageError(
-            "the report needs plotly, which is not installed: pip install -e '.[report]'"
-        ) from error
-    return get_plotlyjs().replace("</script", "<\\/script")
-
-
-def _figure(chart: Chart) -> dict[str, Any]:
-    return rounded(
-        {
-            "kind": chart.kind,
-            "label": chart.label,
-            "summary": chart.summary,
-            "notes": chart.notes,
-            "traces": chart.traces,
-            "layout": chart.layout,
-            "table": embedded_table(chart.table),
-        }
+    content = {
+        "figures": {
+            chart.name: screen.draw(chart.panels, looks) for of in charts.values() for chart in of
+        },
+        "columns": [
+            {
+                "title": column.header,
+                "data": f"cells.{i}",
+                "visible": bool(column.shown) and column.name != "run",
+                "className": "choice" if column.name in CHOICES else "number" * bool(column.unit),
+            }
+            for i, column in enumerate(COLUMNS)
+        ],
+        **_runs(runs, compared, looks, environment),
+    }
+    scripts = _scripts()
+    return environment.get_template("page.html").render(
+        facts=head.facts(records),
+        beside=head.beside_lra(compared),
+        overview=head.overview(records, compared),
+        failures=head.failures(runs),
+        damaged=damaged,
+        charts={kind: of for kind, of in charts.items() if of},
+        tables=tables,
+        reasons=reasons,
+        content=packed(content),
+        scripts=scripts,
+        hashes=[_hash(script) for script in scripts.values()],
+        styles=[_text("itables.html", "dt_bundle.css"), _text("lra.results.report", "report.css")],
     )
 
 
-def _head(top: Head) -> dict[str, Any]:
-    tables = {
-        "comparable": embedded_table(top.comparable),
-        "machines": embedded_table(top.machines),
-        "failures": top.failures and embedded_table(top.failures, top.links),
+def packed(content: Any) -> str:
+    """JSON in gzip in base64, of which no character is markup; floats to six digits."""
+    text = json.dumps(content, allow_nan=False)
+    short = json.loads(text, parse_float=lambda number: float(f"{float(number):.6g}"))
+    text = json.dumps(short, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def templates() -> Any:
+    """jinja2's environment: whatever a template is given is text, and never markup."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("lra.results.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"plain": Table.plain}
+    return environment
+
+
+def _runs(
+    runs: Sequence[Run], compared: Sequence[tuple[Group, str]], looks: Looks, environment: Any
+) -> dict[str, Any]:
+    """A run each, with its cells, its figure and its details; `parts`: pieces of HTML, of which
+    several runs have some."""
+    template, section = (environment.get_template(f"{name}.html") for name in ("run", "section"))
+    texts = {(group.conditions, group.column): text for group, text in compared}
+    parts: dict[str, int] = {}
+    listed = []
+    for run in runs:
+        record = run.record
+        filters = filter_rows(record.filters) if hasattr(record, "filters") else []
+        text = texts[conditions(record), column_of(record)]
+        html = [template.render(run=run, record=record, filters=filters, comparable=text)]
+        html += [section.render(title=name, pairs=of) for name, of in sections(record).items()]
+        panels = run_panels(record.attention, run.curve) if run.curve.points else []
+        listed.append(
+            {
+                "name": run.name,
+                "cells": [_cell(run, column.cell(run)) for column in COLUMNS],
+                "parts": [parts.setdefault(part, len(parts)) for part in html],
+                "figure": screen.draw(panels, looks),
+            }
+        )
+    return {"runs": listed, "parts": list(parts)}
+
+
+def _cell(run: Run, cell: Cell) -> list[Any]:
+    """Its HTML and its value; the name of a run and its attention lead to its details."""
+    text = escape(cell.text)
+    if cell.value in (run.name, run.record.attention):
+        text = Markup('<a href="#run={}">{}</a>').format(quote(run.name, safe=""), text)
+    return [text, cell.value]
+
+
+def require_packages() -> None:
+    """Raises UsageError, with what to type, if a package that the page is made with is missing."""
+    for name in ("jinja2", "plotly", "itables"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UsageError(
+                f"the report needs {name}, which is not installed: pip install -e '.[report]'"
+            ) from error
+
+
+def _scripts() -> dict[str, str]:
+    """plotly's, DataTables', of which a page has no use for any export but one, and our own."""
+    from plotly.offline import get_plotlyjs
+
+    exports = r"export\{[^{}]*?(\w+) as default[^{}]*\}"
+    return {
+        "plotly": get_plotlyjs().replace("</script", "<\\/script"),
+        "datatables": re.sub(
+            exports, r"window.DataTable=\1", _text("itables.html", "dt_bundle.js")
+        ),
+        "page": _text("lra.results.report", "report.js"),
     }
-    return {"facts": top.facts, "lines": top.lines, "damaged": top.damaged} | tables
 
 
-def _asset(name: str) -> str:
-    return resources.files("lra.results.report").joinpath(name).read_text(encoding="utf-8")
+def _text(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text("utf-8")
 
 
 def _hash(script: str) -> str:

@@ -1,4 +1,6 @@
-"""Tables from run records alone."""
+"""Tables from what is on record. A kind of table is a list of `Column`s (its COLUMNS): accuracy,
+pairs, cost, published, the list of runs, and `measure`'s sheets. `lra.results.table` has what
+formats and the report read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +15,8 @@ from lra.results.tables.published import published_tables
 
 KINDS = ("accuracy", "pairs", "cost")
 
+__all__ = ["FORMATS", "KINDS", "Table", "published_tables", "render", "tables_of"]
+
 
 def tables_of(
     records: Iterable[Recorded], kinds: Sequence[str] = KINDS, arguments: str | None = None
@@ -23,16 +27,10 @@ def tables_of(
     """
     records = list(records)
     groups, costs = accuracy_groups(records), cost_groups(records)
-
-    def command(kind: str) -> str | None:
-        return None if arguments is None else f"python run_lra.py table {kind}{arguments}"
-
     make = {
-        "accuracy": lambda: accuracy_tables(groups, command("accuracy")),
-        "pairs": lambda: pair_tables(groups, costs, command("pairs")),
-        "cost": lambda: cost_tables(costs, command("cost")),
+        "accuracy": lambda command: accuracy_tables(groups, command),
+        "pairs": lambda command: pair_tables(groups, costs, command),
+        "cost": lambda command: cost_tables(costs, command),
     }
-    return [table for kind in kinds for table in make[kind]()]
-
-
-__all__ = ["FORMATS", "KINDS", "Table", "published_tables", "render", "tables_of"]
+    printed = "" if arguments is None else "python run_lra.py table {}" + arguments
+    return [table for kind in kinds for table in make[kind](printed.format(kind) or None)]

@@ -1,14 +1,14 @@
 """The table of LRA: attentions × tasks."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import multimode
+from typing import Any
 
 from lra.results.captions import (
-    comparable_lines,
-    data_line,
+    bracketed,
+    by_conditions,
     footer,
-    group_numbers,
-    in_order,
     parts_of,
     settings_line,
     table_title,
@@ -16,155 +16,149 @@ from lra.results.captions import (
 from lra.results.record import Record
 from lra.results.statistics import mean
 from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread, with_best
+from lra.results.table import Column, Note, Table, values
+from lra.results.tables.groups import NOT_LEARNED, ORIGIN, TASK, head_lines
 from lra.tasks import get_task
 
-Columns = Sequence[tuple[str, Group]]
+tenths = "{:.1f}".format
+
+
+@dataclass(frozen=True)
+class Result:
+    """An attention's runs in one group; or none, and the percentage that a rule gets right that
+    needs no learning. usual: the number of runs that most of the table's results have."""
+
+    group: Group
+    summary: Summary
+    usual: int = 0
+    rule: float | None = None
+
+    @property
+    def more(self) -> str:
+        """How many runs there are is said where not all learned, or where it is not the usual."""
+        n, learned = len(self.summary.runs), self.summary.learned
+        count = f"n={n}" if n not in (0, self.usual) else ""
+        count = f"{learned} of {n} learned" if 0 < learned < n else count
+        return spread(self.summary) + bracketed(count, self.summary.failed)
+
+    def parts(self, name: str) -> list[str]:
+        """Of the processes that trained."""
+        parts = (part for record in self.summary.records for part in parts_of(record))
+        return sorted({getattr(part, name) for part in parts})
+
+
+def spread(summary: Summary) -> str:
+    """± the standard deviation of several runs."""
+    return "" if summary.std is None else f" ± {summary.std:.1f}"
+
+
+def not_learned(summary: Summary) -> list[Note]:
+    return [NOT_LEARNED] if summary.runs and not summary.learned else []
+
+
+# Of a table of several tasks each has the columns that have a best; a table of one has all.
+COLUMNS: list[Column[Any]] = [
+    replace(TASK, shown=False),
+    Column("attention", lambda one: one.summary.attention, shown=False),
+    Column("n", lambda one: len(one.summary.runs), shown=False),
+    Column(
+        "accuracy",
+        lambda one: one.summary.mean if one.rule is None else one.rule,
+        format=tenths,
+        more=lambda one: one.more,
+        best=max,
+        notes=lambda one: not_learned(one.summary),
+    ),
+    Column("std", lambda one: one.summary.std, shown=False),
+    Column("s.e.", lambda one: one.summary.error, format=tenths),
+    Column("learned", lambda one: one.summary.learned, shown=False),
+    Column("failed", lambda one: one.summary.failed or None, shown=False),
+    *ORIGIN,
+    Column("machines", lambda one: "; ".join(one.parts("machine")), shown=False),
+    Column("commits", lambda one: " ".join(one.parts("short_commit")), shown=False),
+]
+Line = tuple[str, list[Result | None]]  # a row: a name and its result under each label
 
 
 def accuracy_tables(groups: Iterable[Group], command: str | None = None) -> list[Table]:
     """One for each set of conditions, a column a task and its data."""
-    by_conditions: dict[tuple, list[Group]] = {}
-    for group in groups:
-        by_conditions.setdefault(group.conditions, []).append(group)
-    return [_table(in_order(part), command) for part in by_conditions.values()]
+    return [_table(groups, command) for groups in by_conditions(groups)]
 
 
-def _table(columns: Columns, command: str | None) -> Table:
-    attentions = sorted({name for _, group in columns for name in group.attentions})
-    averaged = len(columns) > 1 and len({group.task for _, group in columns}) == len(columns)
-    usual = _usual_count(columns)
-    rows = []
-    for name in attentions:
-        summaries = [group.attentions.get(name) for _, group in columns]
-        cells = [_cell(summary, usual) for summary in summaries]
-        if len(columns) == 1:
-            error = summaries[0].error
-            cells.append(Cell(MISSING if error is None else f"{error:.1f}", error))
-        if averaged:
-            cells.append(_average(summaries))
-        rows.append((Cell(name, name), *cells))
-    compared = range(1, len(columns) + 1 + averaged)
-    rows = with_best(rows, compared, max) + _rules(columns, averaged)
-    records = [record for _, group in columns for record in group.records]
-    first = columns[0][1].first
-    return Table(
-        kind="accuracy",
-        title=table_title("Test accuracy, %", first),
-        columns=(
-            "attention",
-            *(label for label, _ in columns),
-            *(["s.e."] if len(columns) == 1 else []),
-            *(["Avg"] if averaged else []),
-        ),
-        rows=tuple(rows),
-        caption=tuple(_caption(columns, averaged, usual)),
-        footer=footer(records, command, trained=True),
-        notes=notes_of(rows),
-        numbers=tuple(_numbers(columns)),
-    )
-
-
-def _usual_count(columns: Columns) -> int:
-    """The number of runs that most cells have, the larger of two as frequent."""
-    counts = Counter(
-        len(summary.runs)
-        for _, group in columns
-        for summary in group.attentions.values()
-        if summary.runs
-    )
-    return max(counts, key=lambda n: (counts[n], n), default=0)
-
-
-def _cell(summary: Summary | None, usual: int) -> Cell:
-    if summary is None:
-        return Cell(MISSING)
-    remarks = [text] if (text := failed(summary.failures)) else []
-    if not summary.runs:
-        return Cell(f"{MISSING} ({', '.join(remarks)})")
-    n, learned = len(summary.runs), summary.learned
-    if 0 < learned < n:
-        remarks.insert(0, f"{learned} of {n} learned")
-    elif n != usual:
-        remarks.insert(0, f"n={n}")
-    text = spread(summary.mean, summary.std) + (f" ({', '.join(remarks)})" if remarks else "")
-    return Cell(text, summary.mean, notes=() if learned else (NOT_LEARNED,))
-
-
-def _average(summaries: Sequence[Summary | None]) -> Cell:
-    if any(summary is None or not summary.runs for summary in summaries):
-        return Cell(MISSING)
-    value = mean([summary.mean for summary in summaries])
-    return Cell(f"{value:.1f}", value)
-
-
-def _rules(columns: Columns, averaged: bool) -> list[tuple[Cell, ...]]:
-    """A row for each rule that needs no learning, guessing among them."""
-    found: list[dict[str, float]] = []
-    for _, group in columns:
-        shares = {"chance": get_task(group.task).metadata.chance}
-        if isinstance(group.first, Record):
-            shares |= group.first.data.baselines
-        found.append(shares)
-    rest = [Cell(MISSING)] * (averaged or len(columns) == 1)
-    return [
-        (
-            Cell(f"({rule})", f"({rule})"),
-            *(
-                Cell(f"{100 * shares[rule]:.1f}", 100 * shares[rule])
-                if rule in shares
-                else Cell(MISSING)
-                for shares in found
-            ),
-            *rest,
-        )
-        for rule in dict.fromkeys(rule for shares in found for rule in shares)
+def _table(groups: Sequence[Group], command: str | None) -> Table:
+    summaries = [summary for group in groups for summary in group.attentions.values()]
+    usual = max(multimode(len(one.runs) for one in summaries if one.runs), default=0)
+    results = [_results(group, usual) for group in groups]
+    names = sorted({one.attention for one in summaries})
+    rules = dict.fromkeys(name for found in results for name in found if name not in names)
+    lines: list[Line] = [
+        (name, [found.get(name) for found in results]) for name in (*names, *rules)
     ]
+    return Table.of(
+        "accuracy",
+        table_title("Test accuracy, %", groups[0].first),
+        _columns(groups),
+        lines[: len(names)],
+        _caption(groups, usual, spreads=any(one.std is not None for one in summaries)),
+        footer([record for one in summaries for record in one.records], command, trained=True),
+        lines[len(names) :],
+        values(COLUMNS, [one for found in results for one in found.values()]),
+    )
 
 
-def _caption(columns: Columns, averaged: bool, usual: int) -> list[str]:
-    lines = comparable_lines(columns)
-    lines += [data_line(label, group) for label, group in columns]
-    runs = "a run" if usual == 1 else f"n = {usual} runs of different seeds"
-    spreads = any(s.std is not None for _, group in columns for s in group.attentions.values())
-    several = "; ± the standard deviation (n − 1) of several" if spreads else ""
+def _results(group: Group, usual: int) -> dict[str, Result]:
+    """By name: attentions, then the rules that need no learning, guessing among them."""
+    shares = {"chance": get_task(group.task).metadata.chance}
+    shares |= group.first.data.baselines if isinstance(group.first, Record) else {}
+    named = {f"({rule})": 100 * share for rule, share in shares.items()}
+    found = {name: Result(group, one, usual) for name, one in group.attentions.items()}
+    return found | {
+        name: Result(group, Summary(name, []), rule=share) for name, share in named.items()
+    }
+
+
+def _columns(groups: Sequence[Group]) -> list[Column[Line]]:
+    found, alone = [Column[Line]("attention", lambda line: line[0])], len(groups) == 1
+    for at, group in enumerate(groups):
+        for column in (c for c in COLUMNS if c.shown and (c.best or alone)):
+            header = column.header if alone else f"{group.label} {column.header}"
+            header = group.label if column.name == "accuracy" else header
+            found.append(column.within(header, lambda line, at=at: line[1][at]))
+    average = Column("Avg", _average, format=tenths, best=max)
+    return [*found, average] if _averaged(groups) else found
+
+
+def _averaged(groups: Sequence[Group]) -> bool:
+    return len(groups) > 1 and len({group.task for group in groups}) == len(groups)
+
+
+def _average(line: Line) -> float | None:
+    """Of an attention that has all; None of a rule."""
+    found = [one and one.summary.mean for one in line[1]]
+    return None if None in found else mean(found)
+
+
+def _caption(groups: Sequence[Group], usual: int, spreads: bool) -> list[str]:
+    lines = head_lines(groups)
+    records = [record for group in groups for record in group.records]
+    off = {
+        r.attention for r in records if r.attention_dropout != r.protocol.model.attention_dropout
+    }
+    if off:
+        lines.append(f"No attention dropout (not supported): {', '.join(sorted(off))}.")
     if usual:
-        lines.append(f"Each cell: {runs} unless it says otherwise{several}.")
-    if len(columns) == 1:
+        runs = "Single runs" if usual == 1 else f"Means of n = {usual} runs of different seeds"
+        several = "; ± the standard deviation (n − 1) of several" if spreads else ""
+        lines.append(f"{runs} unless noted{several}.")
+    if len(groups) == 1:
         lines.append("s.e.: binomial, of one run of that accuracy.")
-    elif averaged:
-        named = ", ".join(label for label, _ in columns)
+    elif _averaged(groups):
+        named = ", ".join(group.label for group in groups)
         lines.append(f"Avg: over {named}; a row that lacks one has none.")
     else:
-        lines.append("No average: one task stands in several columns.")
+        lines.append("No average: one task is in several columns.")
     lines.append(
-        "Learned: better than a constant answer by two standard errors. In brackets: rules that "
-        f"read one token or none. {settings_line(columns[0][1].first)}."
+        "Learned: two standard errors better than a constant answer. In parentheses: trivial "
+        f"baselines. {settings_line(groups[0].first)}."
     )
     return lines
-
-
-def _numbers(columns: Columns) -> Iterable[dict[str, object]]:
-    for _, group in columns:
-        shared = group_numbers(group)
-        for name, summary in group.attentions.items():
-            records = [*summary.runs.values(), *summary.failures]
-            yield {
-                "task": group.task,
-                "attention": name,
-                "n": len(summary.runs),
-                "accuracy": summary.mean,
-                "std": summary.std,
-                "s.e.": summary.error,
-                "learned": summary.learned,
-                "failed": failed(summary.failures) or None,
-                **shared,
-                "machines": "; ".join(sorted({p.machine for r in records for p in parts_of(r)})),
-                "commits": " ".join(sorted({p.short_commit for r in records for p in parts_of(r)})),
-            }
-        rules = {"chance": get_task(group.task).metadata.chance}
-        if isinstance(group.first, Record):
-            rules |= group.first.data.baselines
-        for rule, share in rules.items():
-            yield {"task": group.task, "attention": f"({rule})", "accuracy": 100 * share, **shared}

@@ -1,152 +1,112 @@
 """The table of costs: one for each task, setting and machine."""
 
-import statistics
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from lra.measure.memory import METHODS
 from lra.measure.timing import WIDE, Timing
 from lra.measure.variant import Measurement
-from lra.results.captions import (
-    batch_of,
-    footer,
-    group_numbers,
-    heading,
-    place,
-    settings_line,
-    table_title,
-    title,
-)
+from lra.results.captions import bracketed, footer, place, settings_line, table_title, title
 from lra.results.numbers import figure
-from lra.results.record import Record
 from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.cells import (
-    SPREAD,
-    failed,
-    notes_of,
-    number,
-    over_softmax,
-    with_best,
-)
+from lra.results.table import Column, Table
+from lra.results.tables.groups import MACHINE, ORIGIN, TASK, head_lines, over_softmax, timing
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row: an attention's runs on one machine."""
+
+    group: Group
+    summary: Summary
+
+    @property
+    def cost(self) -> Group:
+        return self.group
+
+    @property
+    def remarks(self) -> str:
+        without = len(self.summary.runs) - len(self.summary.measured)
+        return bracketed(f"{without} not measured" if without else "", self.summary.failed)
+
+
+def median(read: Callable[[Measurement], float | None]) -> Callable[[Cost], float | None]:
+    return lambda row: row.summary.median(read)
+
+
+def timings(name: str, read: Callable[[Measurement], Timing]) -> list[Column[Cost]]:
+    """Each figure the median over runs."""
+
+    def middle(row: Cost) -> Timing | None:
+        parts = ("median_ms", "p20_ms", "p80_ms")
+        figures = [row.summary.median(lambda one, p=part: getattr(read(one), p)) for part in parts]
+        n = len(row.summary.measured)
+        return Timing(*figures, n=n) if n else None
+
+    def varies(row: Cost) -> bool:
+        medians = [read(one).median_ms for one in row.summary.measured]
+        return max(medians) - min(medians) > WIDE * middle(row).median_ms
+
+    return timing(name, middle, min, varies)
+
+
+def memory(method: str) -> Column[Cost]:
+    """Shown where it was measured by this method."""
+    read = median(lambda one: one.memory.get(method))
+    return Column(
+        METHODS[method],
+        read,
+        "GB",
+        format=lambda size: figure(size / 1e9),
+        best=min,
+        key=method,
+        shown=lambda rows: any(read(row) is not None for row in rows),
+    )
+
+
+# What a step takes, of several runs or of one.
+COSTS: list[Column[Any]] = [
+    *timings("step", lambda one: one.training_step),
+    *timings("forward", lambda one: one.forward),
+    Column("examples/s", median(lambda one: one.examples_per_second), best=max),
+    Column("s/1,000 steps", median(lambda one: one.seconds_per_1000_steps), best=min),
+    *map(memory, METHODS),
+    Column("GFLOP/step", median(lambda one: one.training_flops / 1e9)),
+    Column("parameters", median(lambda one: one.parameters)),
+    over_softmax(median(lambda one: one.over_softmax)),
+]
+COLUMNS: list[Column[Any]] = [
+    replace(TASK, shown=False),
+    Column("attention", lambda cost: cost.summary.attention),
+    Column("n", lambda cost: len(cost.summary.measured), more=lambda cost: cost.remarks),
+    Column("failed", lambda cost: cost.summary.failed or None, shown=False),
+    *COSTS,
+    *ORIGIN,
+    *MACHINE,
+]
 
 
 def cost_tables(costs: Iterable[Group], command: str | None = None) -> list[Table]:
-    """One for each group, as `cost_groups` makes them; those without any result have none."""
+    """One for each group, as `cost_groups` makes them; none where nothing was measured."""
+    groups = sorted(costs, key=lambda group: place(group.task))
     return [
-        _table(group, command)
-        for group in sorted(costs, key=lambda group: place(group.task))
-        if any(summary.runs for summary in group.attentions.values())
+        _table(replace(group, label=title(group.task)), command)
+        for group in groups
+        if any(summary.measured for summary in group.attentions.values())
     ]
 
 
 def _table(group: Group, command: str | None) -> Table:
-    methods = list(
-        dict.fromkeys(
-            method
-            for summary in group.attentions.values()
-            for run in summary.runs.values()
-            for method in run.measurement.memory
-        )
+    first, micro = group.first, group.first.micro_batch
+    what = f"Cost of training, {group.label}, N = {first.protocol.task.max_len:,}"
+    what += f", batch {first.protocol.training.batch}" + (f" in parts of {micro}" if micro else "")
+    caption = (
+        *head_lines([group]),
+        "Medians over n runs of a training step (forward, backward, optimiser; p20–p80) and of a "
+        "forward pass; nothing padded, no loader. Memory: of one training step, a column a method. "
+        f"{settings_line(first)}.",
     )
-    memories = [f"{METHODS.get(method, method)} GB" for method in methods]
-    rows = [_row(summary, methods) for summary in group.attentions.values()]
-    smaller = [2, 3, 5, *range(6, 6 + len(methods))]
-    rows = with_best(with_best(rows, smaller, min), [4], max)
-    first, shared = group.first, group_numbers(group)
-    return Table(
-        kind="cost",
-        title=table_title(
-            f"Cost of training, {title(group.task)}, N = {first.protocol.task.max_len:,}, batch "
-            f"{batch_of(first.protocol, first.micro_batch)}",
-            first,
-            task=True,
-        ),
-        columns=(
-            *("attention", "n", "step ms", "forward ms", "examples/s", "s/1,000 steps"),
-            *memories,
-            *("GFLOP/step", "parameters", "over softmax %"),
-        ),
-        rows=tuple(rows),
-        caption=(
-            heading(first),
-            "Medians over n runs of a training step (forward, backward, optimiser; p20–p80) and "
-            "of a forward pass; nothing padded, no loader. Memory: of one training step, a column "
-            f"a method. {settings_line(first)}.",
-        ),
-        footer=footer(group.records, command),
-        notes=notes_of(rows),
-        numbers=tuple(_numbers(group.task, one) | shared for one in group.attentions.values()),
-    )
-
-
-def _row(summary: Summary, methods: list[str]) -> tuple[Cell, ...]:
-    """Figures of a summary; a dash and how its runs ended where none has a result."""
-    name = Cell(summary.attention, summary.attention)
-    n = Cell(str(len(summary.runs)), len(summary.runs))
-    ended = failed(summary.failures)
-    if not summary.runs:
-        return name, n, Cell(f"{MISSING} ({ended})"), *[Cell(MISSING)] * (6 + len(methods))
-    figures = _medians(summary, methods)
-    return (
-        name,
-        Cell(f"{n.text} ({ended})", n.value) if ended else n,
-        _timing(summary, lambda run: run.training_step),
-        _timing(summary, lambda run: run.forward),
-        number(figures["examples/s"]),
-        number(figures["s/1,000 steps"]),
-        *(
-            Cell(MISSING) if size is None else Cell(figure(size / 1e9), size / 1e9)
-            for size in (figures[method] for method in methods)
-        ),
-        number(figures["GFLOP/step"]),
-        number(figures["parameters"]),
-        over_softmax(figures["over softmax %"]),
-    )
-
-
-def _timing(summary: Summary, timing: Callable[[Measurement], Timing]) -> Cell:
-    """The median with p20 and p80, each the median over runs."""
-    times = [timing(run.measurement) for run in summary.runs.values()]
-    medians = [time.median_ms for time in times]
-    middle, low, high = (
-        statistics.median(values)
-        for values in (medians, [time.p20_ms for time in times], [time.p80_ms for time in times])
-    )
-    wide = max(high - low, max(medians) - min(medians)) > WIDE * middle
-    text = f"{figure(middle)} ({figure(low)}–{figure(high)})"
-    return Cell(text, middle, notes=(SPREAD,) if wide else ())
-
-
-def _medians(summary: Summary, methods: Iterable[str]) -> dict[str, float | None]:
-    measured = [run.measurement for run in summary.runs.values()]
-    figures = {
-        "examples/s": [one.examples_per_second for one in measured],
-        "s/1,000 steps": [one.seconds_per_1000_steps for one in measured],
-        "GFLOP/step": [one.training_flops / 1e9 for one in measured],
-        "parameters": [one.parameters for one in measured],
-        "over softmax %": [one.over_softmax for one in measured],
-    }
-    for method in methods:
-        figures[method] = [one.memory[method] for one in measured if method in one.memory]
-    return {key: statistics.median(values) if values else None for key, values in figures.items()}
-
-
-def _numbers(task: str, summary: Summary) -> dict[str, object]:
-    runs: list[Record] = list(summary.runs.values())
-    numbers = {
-        "task": task,
-        "attention": summary.attention,
-        "n": len(runs),
-        "failed": failed(summary.failures) or None,
-    }
-    if runs:
-        for what, timings in (
-            ("step", [run.measurement.training_step for run in runs]),
-            ("forward", [run.measurement.forward for run in runs]),
-        ):
-            for part in ("median_ms", "p20_ms", "p80_ms"):
-                values = [getattr(timing, part) for timing in timings]
-                numbers[f"{what} {part.replace('_', ' ')}"] = statistics.median(values)
-        methods = dict.fromkeys(method for run in runs for method in run.measurement.memory)
-        numbers |= _medians(summary, methods)
-    return numbers
+    rows = [Cost(group, summary) for summary in group.attentions.values()]
+    where = footer(group.records, command)
+    return Table.of("cost", table_title(what, first, task=True), COLUMNS, rows, caption, where)

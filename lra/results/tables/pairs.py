@@ -1,26 +1,114 @@
 """The table of pairs: an attention with a filter against itself without."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from operator import sub, truediv
+from typing import Any
 
 from attention_zoo.spec import base_of
-from lra.measure.memory import HEADLINE_MEMORY, METHODS
-from lra.results.captions import (
-    comparable_lines,
-    data_line,
-    footer,
-    group_numbers,
-    in_order,
-    machine_line,
-    settings_line,
-    table_title,
-)
+from lra.measure.memory import HEADLINE_MEMORY, METHODS, headline
+from lra.measure.timing import Ratio
+from lra.measure.variant import Measurement
+from lra.results.captions import bracketed, by_conditions, footer, settings_line, table_title
 from lra.results.numbers import signed
 from lra.results.statistics import LEVEL, Paired
 from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.cells import failed, notes_of, over_softmax
+from lra.results.table import Column, Table
+from lra.results.tables.groups import MACHINE, ORIGIN, TASK, head_lines, over_softmax
+from lra.results.tables.ratios import IN_TURNS, hundredths, middle, ratio_columns
 
-Where = tuple[tuple, tuple]  # conditions, column
+Figure = Callable[[Measurement], float]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row. group: of the runs on all machines. cost: those on one, where both sides were measured
+    there."""
+
+    group: Group
+    attention: str
+    cost: Group | None
+
+    @cached_property
+    def difference(self) -> Paired:
+        return self.group.difference(self.attention)
+
+    @property
+    def interval(self) -> tuple[float | None, float | None]:
+        return self.difference.interval or (None, None)
+
+    def sides(self, group: Group) -> tuple[Summary, Summary]:
+        return group.base_of(self.attention), group.attentions[self.attention]
+
+    def compared(
+        self, group: Group | None, read: Figure, how: Callable[..., float]
+    ) -> float | None:
+        """With the base, medians over the runs of a group; None where either was not measured."""
+        found = [side.median(read) for side in self.sides(group)] if group else [None]
+        return None if None in found else how(*reversed(found))
+
+    @property
+    def in_turns(self) -> Ratio | None:
+        """Medians over the runs on one machine whose steps were timed in turns with the base's."""
+        runs = self.cost.attentions[self.attention].measured if self.cost else []
+        return middle([run.ratio for run in runs if run.ratio])
+
+    def over_base(self, read: Figure) -> float | None:
+        """A cost over that of the base, on one machine."""
+        return self.compared(self.cost, read, truediv)
+
+    @property
+    def remarks(self) -> str:
+        """What a Δ leaves out: runs of either side that did not learn or have no result."""
+        said = []
+        for side in self.sides(self.group):
+            n = len(side.runs)
+            learned = f"{side.learned} of {n} learned" if side.learned < n else ""
+            if parts := ", ".join(filter(None, (learned, side.failed))):
+                said.append(f"{side.attention}: {parts}")
+        return "; ".join(said)
+
+
+COLUMNS: list[Column[Any]] = [
+    TASK,
+    Column("attention", lambda pair: pair.attention),
+    Column("base", lambda pair: base_of(pair.attention), shown=False),
+    Column("Δ accuracy", lambda pair: pair.difference.mean, format=signed, key="difference"),
+    Column(
+        f"{100 * LEVEL:.0f} % interval",
+        lambda pair: pair.interval[0],
+        format=signed,
+        more=lambda p: "" if p.interval[1] is None else f" to {signed(p.interval[1])}",
+        separable=lambda pair: pair.difference.separable if pair.difference.n else None,
+        key="low",
+    ),
+    Column("high", lambda pair: pair.interval[1], shown=False),
+    Column("level", lambda pair: LEVEL, shown=False),
+    Column("separable", lambda pair: pair.difference.separable, shown=False),
+    Column("n", lambda pair: pair.difference.n, more=lambda pair: bracketed(pair.remarks)),
+    Column("remarks", lambda pair: pair.remarks or None, shown=False),
+    *ratio_columns(
+        "× time",
+        lambda pair: pair.in_turns,
+        lambda pair: pair.over_base(lambda one: one.training_step.median_ms),
+        key="times",
+    ),
+    Column(
+        "× memory",
+        lambda pair: pair.over_base(lambda one: headline(one.memory)),
+        format=hundredths,
+        key="memories",
+    ),
+    Column(
+        "+ parameters",
+        lambda pair: pair.compared(pair.group, lambda one: one.parameters, sub),
+        key="more parameters",
+    ),
+    over_softmax(lambda pair: pair.sides(pair.group)[1].median(lambda one: one.over_softmax)),
+    *ORIGIN,
+    *MACHINE,
+]
 
 
 def pair_tables(
@@ -30,164 +118,48 @@ def pair_tables(
 
     groups, costs: as `accuracy_groups` and `cost_groups` make them of the same records.
     """
-    by_conditions: dict[tuple, list[Group]] = {}
-    for group in groups:
-        if any(group.base_of(name) for name in group.attentions):
-            by_conditions.setdefault(group.conditions, []).append(group)
-    by_place: dict[Where, list[Group]] = {}
+    with_pair = [group for group in groups if any(map(group.base_of, group.attentions))]
+    places: dict[tuple, list[Group]] = {}
     for cost in costs:
-        by_place.setdefault((cost.conditions, cost.column), []).append(cost)
-    return [_table(in_order(part), by_place, command) for part in by_conditions.values()]
+        places.setdefault((cost.conditions, cost.column), []).append(cost)
+    return [_table(groups, places, command) for groups in by_conditions(with_pair)]
 
 
-def _table(
-    columns: Sequence[tuple[str, Group]], costs: dict[Where, list[Group]], command: str | None
-) -> Table:
-    found = [
-        (label, group, name, group.difference(name), cost)
-        for label, group in columns
+def _table(groups: list[Group], places: dict[tuple, list[Group]], command: str | None) -> Table:
+    rows = [
+        Pair(group, name, cost)
+        for group in groups
         for name in group.attentions
         if group.base_of(name)
-        for cost in _machines(costs.get((group.conditions, group.column), []), name)
-    ]
-    several = len({cost.machine for *_, cost in found if cost}) > 1
-    rows = [
-        (
-            Cell(label, label),
-            Cell(name, name),
-            *_difference(paired, remarks(group, name)),
-            *_costs(name, cost, group),
-            *([_machine(cost)] if several else []),
-        )
-        for label, group, name, paired, cost in found
+        for cost in _machines(places.get((group.conditions, group.column), []), name)
     ]
     records = [
         record
-        for _, group, name, _, cost in found
-        for part in (group, cost)
-        if part is not None
-        for summary in (part.attentions[name], part.base_of(name))
-        for record in (*summary.runs.values(), *summary.failures)
+        for pair in rows
+        for group in filter(None, (pair.group, pair.cost))
+        for side in pair.sides(group)
+        for record in side.records
     ]
-    first = found[0][1].first
-    return Table(
-        kind="pairs",
-        title=table_title("With a filter against without", first),
-        columns=(
-            *("task", "attention", "Δ accuracy", "95 % interval", "n"),
-            *("× time", "× memory", "+ parameters", "over softmax %"),
-            *(["machine"] if several else []),
-        ),
-        rows=tuple(rows),
-        caption=(
-            *comparable_lines(columns),
-            *(data_line(label, group) for label, group in columns),
-            "Δ: test accuracy over that of the attention without its last filter, in points, mean "
-            "of the n seeds that both have. Interval: of that mean, percentile bootstrap over "
-            "pairs (every resample of up to 6 pairs, 20,000 of more). Not separable: that "
-            "interval or Student's covers zero, there are fewer than three pairs, or neither side "
-            "learned. In brackets: runs that did not learn or have no result.",
-            f"× time: of a training step; × memory: {METHODS[HEADLINE_MEMORY[first.accelerator]]} "
-            "of a training step; medians over the runs of one machine. "
-            f"{settings_line(first)}.",
-        ),
-        footer=footer(records, command),
-        notes=notes_of(rows),
-        numbers=tuple(_numbers(*part[1:]) for part in found),
+    first = groups[0].first
+    caption = (
+        *head_lines(groups),
+        "Δ: test accuracy over that of the attention without its last filter, in points, mean of "
+        "the n seeds that both have. Interval: of that mean, percentile bootstrap over pairs. Not "
+        "separable: that interval or Student's covers zero, there are fewer than three pairs, or "
+        "neither side learned. In parentheses: runs that did not learn or have no result.",
+        f"× time, × memory ({METHODS[HEADLINE_MEMORY[first.accelerator]]}): of a training step, "
+        f"medians over the runs of one machine. {settings_line(first)}.",
+        *([IN_TURNS] if any(row.in_turns for row in rows) else []),
     )
+    title = table_title("With a filter against without", first)
+    return Table.of("pairs", title, COLUMNS, rows, caption, footer(records, command))
 
 
-def _machines(costs: Sequence[Group], name: str) -> list[Group | None]:
-    """The machines on which both of a pair were run; None where there is none."""
-    return [cost for cost in costs if all(_both(cost, name))] or [None]
-
-
-def _both(cost: Group | None, name: str) -> tuple[Summary | None, Summary | None]:
-    """The pair's runs on a machine, None for one that has no result there."""
-    if cost is None:
-        return None, None
-    pair = cost.attentions.get(name), cost.base_of(name)
-    return tuple(one if one is not None and one.runs else None for one in pair)
-
-
-def remarks(group: Group, name: str) -> str:
-    """What a Δ leaves out: runs of either side that did not learn or have no result."""
-    said = []
-    for summary in (group.base_of(name), group.attentions[name]):
-        n, lost = len(summary.runs), failed(summary.failures)
-        parts = [f"{summary.learned} of {n} learned"] if summary.learned < n else []
-        parts += [lost] if lost else []
-        said += [f"{summary.attention}: {', '.join(parts)}"] if parts else []
-    return "; ".join(said)
-
-
-def _difference(paired: Paired, said: str) -> tuple[Cell, Cell, Cell]:
-    n = Cell(f"{paired.n}" + (f" ({said})" if said else ""), paired.n)
-    if paired.mean is None:
-        return Cell(MISSING), Cell(MISSING), n
-    interval = MISSING
-    if paired.interval is not None:
-        interval = " to ".join(signed(end) for end in paired.interval)
-    verdict = "" if paired.separable else ", not separable"
-    return (
-        Cell(signed(paired.mean), paired.mean),
-        Cell(interval + verdict, "separable" if paired.separable else "not separable"),
-        n,
-    )
-
-
-def _ratios(name: str, cost: Group | None) -> tuple[float | None, float | None]:
-    """Time and memory of a training step over those of the base."""
-    filtered, base = _both(cost, name)
-    if filtered is None or base is None:
-        return None, None
-    return filtered.step_ms / base.step_ms, filtered.memory / base.memory
-
-
-def _parameters(name: str, group: Group) -> tuple[int | None, float | None]:
-    """Parameters more than the base's; in percent of the softmax model's, more than that has."""
-    filtered, base = group.attentions[name], group.base_of(name)
-    if not filtered.runs:
-        return None, None
-    model = next(iter(filtered.runs.values())).measurement
-    if not base.runs:
-        return None, model.over_softmax
-    more = model.parameters - next(iter(base.runs.values())).measurement.parameters
-    return more, model.over_softmax
-
-
-def _costs(name: str, cost: Group | None, group: Group) -> tuple[Cell, ...]:
-    more, over = _parameters(name, group)
-    ratios = [
-        Cell(MISSING if ratio is None else f"{ratio:.2f}", ratio) for ratio in _ratios(name, cost)
+def _machines(costs: Iterable[Group], name: str) -> list[Group | None]:
+    """The machines on which both of a pair were measured; None where there is none."""
+    both = [
+        cost
+        for cost in costs
+        if all(side and side.measured for side in (cost.base_of(name), cost.attentions.get(name)))
     ]
-    return *ratios, Cell(MISSING if more is None else f"{more:,}", more), over_softmax(over)
-
-
-def _machine(cost: Group | None) -> Cell:
-    if cost is None:
-        return Cell(MISSING)
-    return Cell(machine_line(cost.first), machine_line(cost.first))
-
-
-def _numbers(group: Group, name: str, paired: Paired, cost: Group | None) -> dict[str, object]:
-    time, memory = _ratios(name, cost)
-    more, over = _parameters(name, group)
-    low, high = paired.interval or (None, None)
-    return {
-        "task": group.task,
-        "attention": name,
-        "base": base_of(name),
-        "n": paired.n,
-        "remarks": remarks(group, name) or None,
-        "difference": paired.mean,
-        "low": low,
-        "high": high,
-        "level": LEVEL,
-        "separable": paired.separable,
-        "times": time,
-        "memories": memory,
-        "more parameters": more,
-        "over softmax %": over,
-        **group_numbers(group if cost is None else cost),
-    }
+    return both or [None]

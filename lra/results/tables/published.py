@@ -2,228 +2,134 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
-from lra.protocols import get_protocol, override
-from lra.results.captions import (
-    data_line,
-    footer,
-    group_numbers,
-    in_order,
-    settings_line,
-    table_title,
-    task_changes,
-)
-from lra.results.comparable import (
-    Recorded,
-    is_todays,
-    restorations,
-    restoring,
-    training_changes,
-)
+from lra.results.agreement import Agreeing, agreeing, remaining
+from lra.results.captions import bracketed, by_conditions, footer, settings_line, table_title
 from lra.results.numbers import signed
 from lra.results.published import FAIL, Published
-from lra.results.record import Failure
-from lra.results.statistics import binomial_error, difference_in_errors
+from lra.results.record import Record
+from lra.results.statistics import binomial_error
 from lra.results.summary import Group, Summary
-from lra.results.table import MISSING, Cell, Table
-from lra.results.tables.cells import NOT_LEARNED, failed, notes_of, spread
+from lra.results.table import Column, Table
+from lra.results.tables.accuracy import not_learned, spread, tenths
+from lra.results.tables.groups import ORIGIN, TASK, head_lines
 from lra.tasks import get_task
 
-METRIC = "accuracy %"
-EXACT = ("sdpa", "xformers")  # kernels of softmax attention, which papers print
 
+@dataclass(frozen=True)
+class Beside:
+    """A row: an attention's runs and a published figure."""
 
-@dataclass
-class Agreeing:
-    """What a group has in common with papers: rows by attention, or the reason why none.
+    group: Group
+    summary: Summary
+    theirs: Published
 
-    alone: attentions that no row is of; ended: those that have one, but no result of ours.
-    """
+    @property
+    def runs(self) -> list[Record]:
+        return list(self.summary.runs.values())
 
-    rows: dict[str, list[Published]] = field(default_factory=dict)
-    reason: str | None = None
-    alone: list[str] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
+    @property
+    def difference(self) -> float | None:
+        """In points; None where the paper has FAIL."""
+        theirs = self.theirs.value
+        return None if theirs is None else self.summary.mean - theirs
 
-
-def published_tables(
-    groups: Iterable[Group], published: Sequence[Published], command: str | None = None
-) -> tuple[list[Table], list[str]]:
-    """A table for each set of conditions where anything agrees, and why the rest does not."""
-    by_conditions: dict[tuple, list[Group]] = {}
-    for group in groups:
-        by_conditions.setdefault(group.conditions, []).append(group)
-    tables, reasons = [], []
-    for part in by_conditions.values():
-        columns = [(label, group, agreeing(group, published)) for label, group in in_order(part)]
-        shown = [one for one in columns if one[2].rows]
-        for label, _, found in columns:
-            if found.reason:
-                reasons.append(f"{label}: {found.reason}")
-            if found.alone:
-                reasons.append(f"{label}: nothing is published of {', '.join(found.alone)}")
-            if found.ended:
-                reasons.append(f"{label}: no result of ours of {', '.join(found.ended)}")
-        if shown:
-            tables.append(_table(shown, command))
-    return tables, list(dict.fromkeys(reasons))
-
-
-def agreeing(group: Group, published: Iterable[Published]) -> Agreeing:
-    """The published accuracies that a group's may stand beside."""
-    first = group.first
-    protocol = first.protocol.name
-    rows = [
-        row
-        for row in published
-        if (row.task, row.metric, row.protocol) == (group.task, METRIC, protocol) and row.spec
-    ]
-    if not rows:
-        return Agreeing(reason=f"nothing is published under protocol {protocol}")
-    theirs = ", ".join(sorted({row.source for row in rows}))
-    rows = [row for row in rows if row.source == first.data.source]
-    if not rows:
-        return Agreeing(reason=f"ours is {first.data.source} data, theirs {theirs}")
-    if not (is_todays(first) and _whole_test(first)):
-        return Agreeing(reason=f"protocol {protocol} had other settings when ours was run")
-    nearer = restorations(first)
-    left = [key for key, value in training_changes(first).items() if (key, value) not in nearer]
-    if left:
-        return Agreeing(reason=f"{', '.join(sorted(left))} left protocol {protocol}")
-    same = [row for row in rows if _settings(row) == task_changes(first)]
-    if not same:
-        theirs = sorted({f"`--set {row.settings}`" if row.settings else "none" for row in rows})
-        return Agreeing(reason=f"other settings of the data; theirs: {' or '.join(theirs)}")
-    found = Agreeing()
-    for name, summary in group.attentions.items():
-        matching = [row for row in same if row.spec == _mathematics(name)]
-        if not matching:
-            found.alone.append(name)
-        elif summary.runs:
-            found.rows[name] = matching
-        else:
-            found.ended.append(name)
-    return found
-
-
-def _whole_test(record: Recorded) -> bool:
-    """Whether its test split is the official one, less an incomplete batch perhaps."""
-    missing = get_task(record.task).metadata.splits["test"]
-    missing -= missing if isinstance(record, Failure) else record.test.count
-    return 0 <= missing < record.protocol.training.batch
-
-
-def remaining(record: Recorded) -> list[str]:
-    """Where a run departs from the source of its protocol."""
-    return [
-        deviation.text
-        for deviation in record.protocol.deviations
-        if not (wanted := restoring(deviation, record))
-        or any(record.modified.get(key) != value for key, value in wanted.items())
-    ]
-
-
-def _settings(row: Published) -> dict[str, object]:
-    return override(get_protocol(row.protocol, row.task), row.settings.split())[1]
-
-
-def _mathematics(spec: str) -> str:
-    return "softmax" if spec.partition(":")[0] in EXACT and "+" not in spec else spec
-
-
-def _table(columns: Sequence[tuple[str, Group, Agreeing]], command: str | None) -> Table:
-    pairs = [
-        (label, group, group.attentions[name], row)
-        for label, group, found in columns
-        for name, matching in found.rows.items()
-        for row in matching
-    ]
-    rows = [_row(*pair) for pair in pairs]
-    departures: dict[str, list[str]] = {}
-    for label, group, _ in columns:
-        departures.setdefault("; ".join(remaining(group.first)), []).append(label)
-    records = [run for _, _, summary, _ in pairs for run in summary.runs.values()]
-    first = columns[0][1].first
-    return Table(
-        kind="published",
-        title=table_title("Test accuracy, %, beside published figures", first),
-        columns=("task", "attention", "ours", "n", "published", "Δ", "Δ in s.e.", "by"),
-        rows=tuple(rows),
-        caption=(
-            *(data_line(label, group) for label, group, _ in columns),
-            "Δ: ours less theirs. s.e.: of both means together; of each its standard deviation "
-            "over √n where it is known, else the binomial one of the test split, which leaves out "
-            "what seeds do. A dash where that is zero.",
-            *(
-                f"{', '.join(labels)}, still unlike the source: {text or 'nothing'}."
-                for text, labels in departures.items()
-            ),
-            f"{settings_line(first)}.",
-        ),
-        footer=footer(records, command, trained=True),
-        notes=notes_of(rows),
-        numbers=tuple(_numbers(*pair[1:]) for pair in pairs),
-    )
+    @property
+    def in_errors(self) -> float | None:
+        """In standard errors of both; None where those are zero."""
+        ours, theirs = self.summary, self.theirs
+        if theirs.value is None:
+            return None
+        n, count = len(self.runs), self.runs[0].test.count
+        official = get_task(theirs.task).metadata.splits["test"]
+        first = _error(ours.mean, ours.std, n, count)
+        second = _error(theirs.value, theirs.std, theirs.n, official)
+        if first == second == 0:
+            return None
+        return (ours.mean - theirs.value) / math.hypot(first, second)
 
 
 def _error(value: float, std: float | None, n: int | None, count: int) -> float:
     return binomial_error(value, count) if std is None or not n else std / math.sqrt(n)
 
 
-def _difference(summary: Summary, row: Published) -> tuple[float | None, float | None]:
-    """In points and in standard errors; neither where the paper has FAIL."""
-    if row.value is None:
-        return None, None
-    ours = _error(summary.mean, summary.std, len(summary.runs), _count(summary))
-    theirs = _error(row.value, row.std, row.n, get_task(row.task).metadata.splits["test"])
-    errors = None
-    if ours or theirs:
-        errors = difference_in_errors(summary.mean, ours, row.value, theirs)
-    return summary.mean - row.value, errors
+COLUMNS: list[Column[Any]] = [
+    TASK,
+    Column("attention", lambda row: row.summary.attention),
+    Column(
+        "ours",
+        lambda row: row.summary.mean,
+        format=tenths,
+        more=lambda row: spread(row.summary),
+        notes=lambda row: not_learned(row.summary),
+        key="accuracy",
+    ),
+    Column("std", lambda row: row.summary.std, shown=False),
+    Column("n", lambda row: len(row.runs), more=lambda row: bracketed(row.summary.failed)),
+    Column(
+        "published",
+        lambda row: FAIL if row.theirs.value is None else row.theirs.value,
+        format=lambda value: value if value == FAIL else f"{value:g}",
+        more=lambda row: "" if row.theirs.std is None else f" ± {row.theirs.std:g}",
+    ),
+    Column("published std", lambda row: row.theirs.std, shown=False),
+    Column("published n", lambda row: row.theirs.n, shown=False),
+    Column("Δ", lambda row: row.difference, format=signed, key="difference"),
+    Column("Δ in s.e.", lambda row: row.in_errors, format=signed, key="in standard errors"),
+    Column(
+        "by",
+        lambda row: f"{row.theirs.model}: {row.theirs.origin}",
+        more=lambda row: bracketed(row.theirs.note),
+    ),
+    Column("differs", lambda row: row.theirs.differs or None),
+    *(
+        Column(name, lambda row, name=name: getattr(row.theirs, name) or None, shown=False)
+        for name in ("paper", "arxiv", "table", "model", "note")
+    ),
+    Column("departures", lambda row: "; ".join(remaining(row.runs)), shown=False),
+    *ORIGIN,
+]
 
 
-def _count(summary: Summary) -> int:
-    return next(iter(summary.runs.values())).test.count
+def published_tables(
+    groups: Iterable[Group], published: Sequence[Published], command: str | None = None
+) -> tuple[list[Table], list[str]]:
+    """A table for each set of conditions where anything agrees, and why the rest does not."""
+    tables, reasons = [], []
+    for labelled in by_conditions(groups):
+        found = [(group, agreeing(group, published)) for group in labelled]
+        reasons += [f"{group.label}: {reason}" for group, one in found for reason in one.lines]
+        if shown := [(group, one) for group, one in found if one.rows]:
+            tables.append(_table(shown, command))
+    return tables, list(dict.fromkeys(reasons))
 
 
-def _row(label: str, group: Group, summary: Summary, row: Published) -> tuple[Cell, ...]:
-    points, errors = _difference(summary, row)
-    theirs = FAIL if row.value is None else f"{row.value:g}"
-    if row.std is not None:
-        theirs += f" ± {row.std:g}"
-    by = f"{row.model}: {row.origin}" + (f" ({row.note})" if row.note else "")
-    ended = failed(summary.failures)
-    return (
-        Cell(label, label),
-        Cell(summary.attention, summary.attention),
-        Cell(
-            spread(summary.mean, summary.std),
-            summary.mean,
-            notes=() if summary.learned else (NOT_LEARNED,),
+def _table(found: Sequence[tuple[Group, Agreeing]], command: str | None) -> Table:
+    rows = [
+        Beside(group, group.attentions[name], row)
+        for group, one in found
+        for name, matching in one.rows.items()
+        for row in matching
+    ]
+    groups = [group for group, _ in found]
+    departures: dict[str, list[str]] = {}
+    for group in groups:
+        shown = [run for row in rows if row.group is group for run in row.runs]
+        departures.setdefault("; ".join(remaining(shown)), []).append(group.label)
+    first = groups[0].first
+    caption = (
+        *head_lines(groups),
+        "Δ: ours less theirs. s.e.: of both means together; of each its standard deviation over √n "
+        "where it is known, else the binomial one of the test split, which leaves out what seeds "
+        "do. differs: what the attention behind the published figure computes otherwise.",
+        *(
+            f"{', '.join(labels)}, still unlike the source: {text or 'nothing'}."
+            for text, labels in departures.items()
         ),
-        Cell(f"{len(summary.runs)}" + (f" ({ended})" if ended else ""), len(summary.runs)),
-        Cell(theirs, row.value),
-        Cell(MISSING if points is None else signed(points), points),
-        Cell(MISSING if errors is None else signed(errors), errors),
-        Cell(by, by),
+        f"{settings_line(first)}.",
     )
-
-
-def _numbers(group: Group, summary: Summary, row: Published) -> dict[str, object]:
-    points, errors = _difference(summary, row)
-    return {
-        "task": group.task,
-        "attention": summary.attention,
-        "n": len(summary.runs),
-        "accuracy": summary.mean,
-        "std": summary.std,
-        "published": FAIL if row.value is None else row.value,
-        "published std": row.std,
-        "published n": row.n,
-        "difference": points,
-        "in standard errors": errors,
-        **{key: getattr(row, key) for key in ("paper", "arxiv", "table", "model", "note")},
-        "departures": "; ".join(remaining(group.first)),
-        **group_numbers(group),
-    }
+    title = table_title("Test accuracy, %, beside published figures", first)
+    where = footer([run for row in rows for run in row.runs], command, trained=True)
+    return Table.of("published", title, COLUMNS, rows, caption=caption, footer=where)

@@ -8,8 +8,7 @@ import numpy as np
 from attention_zoo import UsageError
 from lra.seeds import derive
 from lra.system.files import whole
-from lra.tasks.image.grey import WEIGHTS
-from lra.tasks.image.official import CLASSES, FOLDERS, NAMES, PLANES, TRAIN
+from lra.tasks.image.official import CLASSES, FOLDERS, NAMES, PLANES, TRAIN, WEIGHTS
 
 SIDE = 32
 CHUNK = 1_000  # images drawn at once

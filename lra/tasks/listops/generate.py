@@ -7,8 +7,8 @@ from functools import partial
 from tqdm import tqdm
 
 from attention_zoo import UsageError
+from lra.jobs.pool import mapper
 from lra.seeds import derive
-from lra.system.workers import mapper
 from lra.tasks.listops.expressions import CLOSE_ID, DIGIT_0, MAX_ID, evaluate
 
 OPERATOR_PROBABILITY = 0.25
@@ -32,23 +32,31 @@ def draw(rng: random.Random, shape: Shape) -> bytes | None:
     A node above the deepest level is an operator with probability ¼, of 2…max_args arguments;
     every other node is a uniform digit.
     """
+    # The work of a few seconds is here: lengths are counted, not asked for.
     uniform = rng.random
+    longest, deepest, choices = shape.max_length, shape.max_depth - 1, shape.max_args - 1
     tokens = bytearray()
-    open_arguments: list[int] = []  # still to draw, for each operator that is open
-    while len(tokens) < shape.max_length:
-        if len(open_arguments) + 1 < shape.max_depth and uniform() < OPERATOR_PROBABILITY:
-            tokens.append(MAX_ID + int(uniform() * 4))
-            open_arguments.append(2 + int(uniform() * (shape.max_args - 1)))
+    append = tokens.append
+    waiting: list[int] = []  # what is still to draw for each operator around the innermost
+    left = 1  # and for the innermost
+    depth = length = 0
+    while length < longest:
+        length += 1
+        if depth < deepest and uniform() < OPERATOR_PROBABILITY:
+            append(MAX_ID + int(uniform() * 4))
+            waiting.append(left)
+            left = 2 + int(uniform() * choices)
+            depth += 1
             continue
-        tokens.append(DIGIT_0 + int(uniform() * 10))
-        while open_arguments:
-            open_arguments[-1] -= 1
-            if open_arguments[-1]:
-                break
-            open_arguments.pop()
-            tokens.append(CLOSE_ID)
-        if not open_arguments:
-            return bytes(tokens) if shape.min_length < len(tokens) < shape.max_length else None
+        append(DIGIT_0 + int(uniform() * 10))
+        left -= 1
+        while not left and depth:
+            append(CLOSE_ID)
+            length += 1
+            depth -= 1
+            left = waiting.pop() - 1
+        if not left:
+            return bytes(tokens) if shape.min_length < length < longest else None
     return None
 
 

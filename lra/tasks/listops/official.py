@@ -5,7 +5,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attention_zoo import UsageError
-from lra.system.workers import mapper
+from lra.data.official import all_or_none, release_folders
+from lra.jobs.pool import mapper
+from lra.tasks.altered import BOM, altered_line
 from lra.tasks.listops.expressions import (
     CLOSE_ID,
     DIGIT_0,
@@ -16,29 +18,21 @@ from lra.tasks.listops.expressions import (
     encode,
     evaluate,
 )
-from lra.tasks.official import all_or_none
 
 HEADER = b"Source\tTarget"
-# The archive holds a folder of its own name, whose copy is the one that LRA's users read.
-FOLDERS = (
-    "lra_release/lra_release/listops-1000",
-    "lra_release/listops-1000",
-    "listops-1000",
-    ".",
-)
+EXPECTED = "expected an expression, a tab and a digit"
 CHUNK = 500  # rows that a worker is given at once
 
 Row = tuple[bytes, int]  # token ids, label
 
 
-def official_files(data_dir: Path) -> dict[str, Path]:
-    """The three files, by split, in `data_dir` or the archive's inner folder within it.
-
-    Nothing where there are none; UsageError where a folder holds some of them.
-    """
+def find(data_dir: Path) -> dict[str, Path]:
+    """The three files, by split, in the archive's innermost folder, or `data_dir` itself."""
     splits = ("train", "val", "test")
+    folders = [folder / "listops-1000" for folder in release_folders(data_dir)]
     sets = (
-        {split: data_dir / folder / f"basic_{split}.tsv" for split in splits} for folder in FOLDERS
+        {split: folder / f"basic_{split}.tsv" for split in splits}
+        for folder in (*folders, data_dir)
     )
     return all_or_none(sets, "ListOps files")
 
@@ -46,12 +40,19 @@ def official_files(data_dir: Path) -> dict[str, Path]:
 def read_official(file: Path, max_length: int, workers: int | None) -> list[Row]:
     """Every row of an official file, parsed, and its label checked against our own evaluator.
 
-    Raises UsageError with file, line and what was expected for the first row that is wrong.
+    A byte-order mark and one blank last line are skipped. Raises UsageError with file, line and
+    what was expected for the first row that is wrong.
     """
     with open(file, "rb") as opened:
         lines = opened.readlines()
-    if not lines or lines[0].rstrip(b"\r\n") != HEADER:
-        raise UsageError(f"{file}:1: expected the header Source<tab>Target")
+    header = lines[0].removeprefix(BOM) if lines else b""
+    if header.rstrip(b"\r\n") != HEADER:
+        found = altered_line(header) or repr(header[:20])
+        if not header:
+            found = "an empty file"
+        raise UsageError(f"{file}:1: expected the header Source<tab>Target, found {found}")
+    if len(lines) > 1 and not lines[-1].strip(b"\r\n"):
+        lines.pop()
     if len(lines) == 1:
         raise UsageError(
             f"{file}:2: expected an expression, a tab and its value; there are no rows"
@@ -84,7 +85,8 @@ def parse_rows(lines: tuple[bytes, ...]) -> list[Row | str]:
         try:
             parsed.append(parse_row(line))
         except UsageError as error:
-            parsed.append(str(error))
+            found = altered_line(line)
+            parsed.append(f"{EXPECTED}, found {found}" if found else str(error))
             break
     return parsed
 
@@ -94,7 +96,7 @@ def parse_row(line: bytes) -> Row:
     line = line.removesuffix(b"\n").removesuffix(b"\r")
     source, tab, target = line.partition(b"\t")
     if not tab or len(target) != 1 or not target.isdigit():
-        raise UsageError(f"expected an expression, a tab and a digit, found {line[-20:]!r}")
+        raise UsageError(f"{EXPECTED}, found {line[-20:]!r}")
     text = source.decode("ascii", "backslashreplace")
     tokens = encode(text)
     value = evaluate(tokens)

@@ -9,8 +9,10 @@ import numpy as np
 from PIL import Image
 
 from attention_zoo import UsageError
+from lra.data.official import RELEASE, all_or_none, release_folders
+from lra.system.files import kind_of
+from lra.tasks.altered import BOM, altered_bytes, altered_line
 
-ARCHIVE = "lra_release"  # holds a folder of its own name
 NUMBERED = re.compile(r"(?:0|[1-9][0-9]*)\.npy")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 COLUMNS = 11  # of which 0 is the folder of an image, 1 its name and 3 its label
@@ -25,29 +27,27 @@ PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 def find(data_dir: Path, resolution: int, level: str) -> dict[str, Path]:
     """The folders `metadata` and `imgs` of a level, nothing where `data_dir` does not hold it.
 
-    They are looked for in the archive's inner folder, `lra_release/lra_release`, then in
-    `data_dir`, which may itself be one of these two folders. What the outer folder holds beside the
+    They are looked for in the archive's innermost folder, `lra_release/lra_release`, then in
+    `data_dir`, which may itself be one of these two folders. What an outer folder holds beside the
     inner one is another copy, suspected to be wrong, and never read: UsageError where it is all
     there is. UsageError too where one of the two folders is missing.
     """
     name = Path(f"pathfinder{resolution}", level)
-    outer = data_dir if data_dir.resolve().name == ARCHIVE else data_dir / ARCHIVE
-    inner = outer / ARCHIVE
-    places = [inner, data_dir]
-    if outer == data_dir and inner.is_dir():
-        places.remove(data_dir)
+    innermost, *around = folders = release_folders(data_dir)
+    named = data_dir.resolve().name == RELEASE
+    places = [innermost] if len(around) + named > 1 else []
+    if not (named and around):
+        places.append(data_dir)
     for place in places:
-        if (place / name).is_dir():
-            folders = {part: place / name / part for part in ("metadata", "imgs")}
-            for folder in folders.values():
-                if not folder.is_dir():
-                    raise UsageError(f"{folder} is missing: unpack all of {place / name}")
-            return folders
-    if (outer / name).is_dir():
-        raise UsageError(
-            f"{outer / name} is the archive's outer copy, which is suspected to be wrong: "
-            f"unpack the inner one, {inner / name}"
-        )
+        if kind_of(place / name) == "folder":
+            found = {part: place / name / part for part in ("metadata", "imgs")}
+            return all_or_none([found], f"folder of {place / name}", "folder")
+    for outer in folders:
+        if kind_of(outer / name) == "folder":
+            raise UsageError(
+                f"{outer / name} is the archive's outer copy, which is suspected to be wrong: "
+                f"unpack the inner one, {outer / RELEASE / name}"
+            )
     return {}
 
 
@@ -95,7 +95,7 @@ def listed(metadata_file: Path) -> list[tuple[str, int]]:
     row, as the authors' generator saves. Batch n lists images of imgs/n only.
     """
     content = _bytes(metadata_file)
-    saved = content.startswith(NUMPY)
+    saved = content.removeprefix(BOM).startswith(NUMPY)
     rows = array_rows(metadata_file, content) if saved else text_rows(metadata_file, content)
     if not rows:
         raise UsageError(f"{metadata_file}: expected a line for each image, found none")
@@ -103,8 +103,9 @@ def listed(metadata_file: Path) -> list[tuple[str, int]]:
     found: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
         where = f"{metadata_file}: row {number}" if saved else f"{metadata_file}:{number}"
-        if len(row) != COLUMNS:
-            raise UsageError(f"{where}: expected {COLUMNS} columns, found {len(row)}")
+        altered = None if row[:1] == [folder] else altered_line(" ".join(row).encode(), None)
+        if altered or len(row) != COLUMNS:
+            raise UsageError(f"{where}: expected {COLUMNS} columns, found {altered or len(row)}")
         if row[0] != folder or not NAME.fullmatch(row[1]):
             raise UsageError(
                 f"{where}: expected {folder} and the name of an image in it, "
@@ -120,14 +121,17 @@ def listed(metadata_file: Path) -> list[tuple[str, int]]:
 
 
 def text_rows(file: Path, content: bytes) -> list[list[str]]:
+    """The columns of each line, without a byte-order mark and one blank last line."""
+    content = content.removeprefix(BOM)
+    lines = content.splitlines()
+    if lines and not lines[-1].strip():
+        lines.pop()
     try:
-        content.decode("ascii")
+        return [line.decode("ascii").split() for line in lines]
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{file}:{line}: expected text in ASCII, found 0x{content[error.start]:02x}"
-        ) from None
-    return [line.decode("ascii").split() for line in content.splitlines()]
+        number = lines.index(error.object)
+        found = altered_line(lines[number], None) or f"0x{error.object[error.start]:02x}"
+        raise UsageError(f"{file}:{number + 1}: expected text in ASCII, found {found}") from None
 
 
 def array_rows(file: Path, content: bytes) -> list[list[str]]:
@@ -136,14 +140,17 @@ def array_rows(file: Path, content: bytes) -> list[list[str]]:
         array = np.load(stream, allow_pickle=False)
         rows = array.astype(np.str_) if array.dtype.kind in "SU" else None
     except Exception as error:  # numpy's for a damaged header are many
-        raise UsageError(f"{file}: expected an array of strings, it is damaged or none") from error
+        altered = altered_bytes(content)
+        found = f"found {altered}" if altered else "it is damaged or none"
+        raise UsageError(f"{file}: expected an array of strings, {found}") from error
     if rows is None or rows.ndim != 2:
         raise UsageError(
             f"{file}: expected an array of strings with a row for each image, found "
             f"{array.dtype} of the shape {array.shape}"
         )
     if stream.read(1):
-        raise UsageError(f"{file}: expected nothing after the array, found more bytes")
+        found = altered_bytes(content) or "more bytes"
+        raise UsageError(f"{file}: expected nothing after the array, found {found}")
     return rows.tolist()
 
 
@@ -155,7 +162,8 @@ def read_image(file: Path, resolution: int) -> np.ndarray:
     content = _bytes(file)
     wanted = f"expected an 8-bit grey PNG of {resolution}×{resolution} pixels"
     if not content.startswith(PNG):
-        raise UsageError(f"{file}: {wanted}, found {'another file' if content else 'no bytes'}")
+        found = altered_bytes(content) or ("another file" if content else "no bytes")
+        raise UsageError(f"{file}: {wanted}, found {found}")
     size, depth_and_colour = struct.pack(">II", resolution, resolution), b"\x08\x00"
     header = PNG + b"\0\0\0\x0dIHDR" + size + depth_and_colour
     if not content.startswith(header):

@@ -1,6 +1,7 @@
 """What LRA's Pathfinder images are drawn with (Tay et al. 2021, after Linsley et al. 2018)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from attention_zoo import UsageError
 
@@ -39,18 +40,7 @@ class Drawing:
     antialias: int = 2
 
 
-_COLUMNS = (
-    "padding",
-    "seed_distance",
-    "marker_radius",
-    "paddle_length",
-    "paddle_thickness",
-    "margins",
-    "continuity",
-    "target_contrast",
-    "distractor_contrast",
-)
-_ROWS = {
+_ROWS: dict[int, tuple[Any, ...]] = {  # from padding to distractor_contrast
     32: (1, 7, 1.5, 2, 0.5, (1,), 1.0, 2 * 0.75, 2.0),
     64: (1, 12, 2.5, 5, 1.0, (1,), 1.8, 0.8, 0.8),
     128: (1, 20, 3.0, 5, 1.5, (2, 3), 1.8, 0.9, 0.9),
@@ -74,12 +64,6 @@ def drawing(resolution: int, level: str) -> Drawing:
             f"Pathfinder has no images of level {level!r} at {resolution} pixels; resolutions are "
             f"{', '.join(map(str, _ROWS))}, levels {', '.join(LEVELS)}"
         )
-    distractor_length = LEVELS[level] // 3
-    return Drawing(
-        resolution=resolution,
-        level=level,
-        contour_length=LEVELS[level],
-        distractor_length=distractor_length,
-        distractors=_DISTRACTOR_PADDLES[resolution] // distractor_length,
-        **dict(zip(_COLUMNS, _ROWS[resolution], strict=True)),
-    )
+    paddles = LEVELS[level]
+    distractors = _DISTRACTOR_PADDLES[resolution] // (paddles // 3)
+    return Drawing(resolution, level, paddles, paddles // 3, distractors, *_ROWS[resolution])

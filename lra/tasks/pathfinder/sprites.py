@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
+from scipy.ndimage import grey_dilation
 
 from lra.tasks.pathfinder.parameters import Drawing
 
@@ -132,16 +133,9 @@ def _resized(canvas: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _dilated(canvases: np.ndarray, radius: int) -> np.ndarray:
     """The greatest value in a disc around each pixel of (n, s, s)."""
-    size = canvases.shape[1]
-    bordered = np.pad(canvases, ((0, 0), (radius, radius), (radius, radius)))
-    dilated = canvases.copy()
-    for row in range(-radius, radius + 1):
-        for column in range(-radius, radius + 1):
-            if row**2 + column**2 <= radius**2:
-                top, left = radius + row, radius + column
-                shifted = bordered[:, top : top + size, left : left + size]
-                np.maximum(dilated, shifted, out=dilated)
-    return dilated
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    disc = (y**2 + x**2 <= radius**2)[None]
+    return grey_dilation(canvases, footprint=disc, mode="constant")
 
 
 def _feet(masks: np.ndarray, limit: int) -> np.ndarray:

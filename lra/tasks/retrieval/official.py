@@ -8,12 +8,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from attention_zoo import UsageError
-from lra.tasks.official import all_or_none
+from lra.data.official import all_or_none, release_folders
+from lra.tasks.altered import BOM, altered_line
 from lra.tasks.text.official import encode
 
 FILES = {"train": "train", "val": "eval", "test": "test"}
-# The archive holds a folder of its own name, whose copy is the one that LRA's users read.
-FOLDERS = ("lra_release/lra_release/tsv_data", "lra_release/tsv_data", "tsv_data", ".")
 PRINTED = bytes(range(0x20, 0x7F))  # what Python's repr of bytes is made of
 LONGEST = 1 << 26  # bytes of a line, so that a file without line ends does not fill the memory
 
@@ -21,13 +20,11 @@ Pair = tuple[bytes, bytes, int]  # token ids of two documents, label
 
 
 def find(data_dir: Path) -> dict[str, Path]:
-    """The three files, by split, in `data_dir` or the archive's inner folder within it.
-
-    Nothing where there are none; UsageError where a folder holds some of them.
-    """
+    """The three files, by split, in the archive's innermost folder, or `data_dir` itself."""
+    folders = [folder / "tsv_data" for folder in release_folders(data_dir)]
     sets = (
-        {split: data_dir / folder / f"new_aan_pairs.{name}.tsv" for split, name in FILES.items()}
-        for folder in FOLDERS
+        {split: folder / f"new_aan_pairs.{name}.tsv" for split, name in FILES.items()}
+        for folder in (*folders, data_dir)
     )
     return all_or_none(sets, "Retrieval files")
 
@@ -38,14 +35,14 @@ def read(file: Path, max_len: int) -> Iterator[Pair]:
     A row is label, id of paper 1, id of paper 2, text 1, text 2, between tabs, without quoting or a
     header. The token ids are byte + 1 of the first `max_len` bytes of the text column as it stands,
     a printed bytes literal with its prefix and its escapes, as LRA reads it. The label is 1 where a
-    citation links the papers. Raises UsageError with file and line on reaching a row that is wrong,
-    and for a file without rows.
+    citation links the papers. A byte-order mark and one blank last line are skipped. Raises
+    UsageError with file and line on reaching a row that is wrong, and for a file without rows.
     """
-    number = 0
+    rows, size = 0, os.stat(file).st_size
     with (
         open(file, "rb") as opened,
         tqdm(
-            total=os.fstat(opened.fileno()).st_size,
+            total=size,
             desc=f"reading {file.name}",
             unit="B",
             unit_scale=True,
@@ -53,20 +50,29 @@ def read(file: Path, max_len: int) -> Iterator[Pair]:
         ) as bar,
     ):
         for number, line in enumerate(iter(lambda: opened.readline(LONGEST), b""), 1):
+            bar.update(len(line))
+            if len(line) == LONGEST:
+                raise UsageError(
+                    f"{file}:{number}: expected a line of fewer than {LONGEST:,} bytes"
+                )
+            if number == 1:
+                line = line.removeprefix(BOM)
+            if not line.strip(b"\r\n") and opened.tell() == size:
+                break
             try:
                 pair = parse_row(line, max_len)
             except UsageError as error:
-                raise UsageError(f"{file}:{number}: {error}") from None
+                found = altered_line(line)
+                what = f"expected five columns between tabs, found {found}" if found else error
+                raise UsageError(f"{file}:{number}: {what}") from None
+            rows += 1
             yield pair
-            bar.update(len(line))
-    if not number:
+    if not rows:
         raise UsageError(f"{file}:1: expected rows of five columns, the file is empty")
 
 
 def parse_row(line: bytes, max_len: int) -> Pair:
     """One row, with or without its line end; UsageError says what was expected."""
-    if len(line) == LONGEST:
-        raise UsageError(f"expected a line of fewer than {LONGEST:,} bytes")
     columns = line.removesuffix(b"\n").removesuffix(b"\r").split(b"\t")
     if len(columns) != 5:
         raise UsageError(

@@ -3,15 +3,17 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from tqdm import tqdm
 
 from attention_zoo import UsageError
-from lra.tasks.official import all_or_none
+from lra.data.official import all_or_none
+from lra.tasks.altered import BOM, IN_UTF16, UTF16
 
 NAMES = ("train/pos", "train/neg", "test/pos", "test/neg")
-FOLDERS = ("aclImdb", ".")
+FOLDERS = ("aclImdb", "aclImdb/aclImdb", "aclImdb_v1/aclImdb", ".")
 LABELS = {"neg": 0, "pos": 1}
 RATINGS = {"neg": range(1, 5), "pos": range(7, 11)}  # out of ten; 5 and 6 were left out
 NAME = re.compile(r"(0|[1-9][0-9]*)_(0|[1-9][0-9]*)\.txt")
@@ -21,12 +23,10 @@ IDS = bytes((byte + 1) % 256 for byte in range(256))
 
 
 def find(data_dir: Path) -> dict[str, Path]:
-    """The four folders of labelled reviews in `data_dir/aclImdb` or `data_dir` itself.
-
-    Nothing where there are none; UsageError where a folder holds some of them.
-    """
+    """The four folders of labelled reviews in `data_dir/aclImdb`, also within a folder that an
+    unpacker made around it, or in `data_dir` itself."""
     sets = ({name: data_dir / folder / name for name in NAMES} for folder in FOLDERS)
-    return all_or_none(sets, "IMDb folders")
+    return all_or_none(sets, "IMDb folders", "folder")
 
 
 def read(folders: dict[str, Path]) -> dict[str, list[tuple[bytes, int]]]:
@@ -76,14 +76,24 @@ def read_review(file: Path) -> bytes:
     """The bytes of a file, which are valid UTF-8 and not just white space."""
     text = file.read_bytes()
     try:
-        blank = not text.decode().strip()
+        blank = not text.decode().removeprefix("\ufeff").strip()
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file}: expected UTF-8, found 0x{text[error.start]:02x} at byte {error.start + 1}"
-        ) from None
+        byte = f"0x{text[error.start]:02x} at byte {error.start + 1}"
+        found = IN_UTF16 if text.startswith(UTF16) else byte
+        raise UsageError(f"{file}: expected UTF-8, found {found}") from None
     if blank:
         raise UsageError(f"{file}: expected the text of a review, the file has none")
     return text
+
+
+def alterations(texts: Iterable[bytes]) -> list[str]:
+    """A line for what official reviews hardly have; it is read as text, as everything is."""
+    texts = list(texts)
+    found = {
+        "that begin with a byte-order mark": sum(text.startswith(BOM) for text in texts),
+        "with CRLF line ends": sum(b"\r\n" in text for text in texts),
+    }
+    return [f"reviews {what}, which is read as text: {n:,}" for what, n in found.items() if n]
 
 
 def encode(text: bytes, max_len: int) -> bytes:

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from attention_zoo.registry import ATTENTIONS, load_plugin
-from lra.measure import bench, timing
-from lra.measure.bench_worker import Answers, answered
-from lra.measure.job import Job, Machine
+from lra.measure import bench, timing, turns
+from lra.measure.answers import Answers, answered
+from lra.measure.job import Job, Machine, Reply
 from lra.measure.sheet import Limits, Settings
 from lra.system.environment import Environment
 
@@ -34,7 +34,7 @@ class Inside:
         self.answers = Answers(replace(given, checks=()))
 
     def ready(self):
-        pass
+        return Reply()
 
     def ask(self, request, seconds):
         return answered(self.answers, request)
@@ -53,8 +53,9 @@ def troubled(monkeypatch):
 
 @pytest.fixture
 def inside(monkeypatch, troubled):
-    monkeypatch.setattr(bench, "Worker", Inside)
+    monkeypatch.setattr(turns, "Worker", Inside)
     monkeypatch.setattr(Inside, "started", 0)
     for name, few in (("TURN_MOST", 3), ("WARM", 0.0)):
         monkeypatch.setattr(timing, name, few)
+    monkeypatch.setitem(bench.bench.__kwdefaults__, "rounds", 1)
     return Inside

@@ -1,20 +1,16 @@
 """Rows of whatever happens to a variant, without the kit's checks, which test_command has."""
 
-import json
 from dataclasses import asdict, replace
 
 import pytest
 
-from lra.measure import bench as benching
+from lra.jobs import local
 from lra.measure import dialogue
 from lra.measure.bench import bench
-from lra.measure.job import Reply
 from lra.measure.sheet import OK
-from lra.measure.variant import measure
-from lra.protocols import get_protocol, override
-from lra.system import children
+from lra.measure.timing import LEAST
+from lra.measure.turns import Variant
 
-from ..tiny import SETTINGS as TINY
 from .conftest import SETTINGS, job
 
 
@@ -23,38 +19,6 @@ def rows_of(jobs, lengths=(64, 32), time_limit=60.0, rounds=1):
         jobs, sorted(lengths), time_limit=time_limit, say=lambda line: None, rounds=rounds
     )
     return [row for group in groups for row in group]
-
-
-SCRIPTS = {
-    "hangs": "say(READY); sys.stdin.read()",
-    "hangs later": "say(READY); 'check' in requests.readline() and say(READY); sys.stdin.read()",
-    "exits": "say(READY); sys.exit('the device is on fire')",
-    "has a thread": "import threading, time\nsay(READY)\n"
-    "threading.Thread(target=time.sleep, args=(600,)).start()\n"
-    "replies.close(); os.close(int(sys.argv[2])); print('the device is on fire', flush=True)",
-    "is slow": "sys.stdin.read()",
-}
-
-
-@pytest.fixture
-def process(monkeypatch, tmp_path):
-    """Processes that only talk as a worker does, as far as they come."""
-    start = children.start
-
-    def scripted(how):
-        code = (
-            "import json, os, sys\nrequests = open(int(sys.argv[2]), closefd=False)\n"
-            "replies = open(int(sys.argv[3]), 'w')\n"
-            f"READY = {json.dumps(json.dumps(asdict(Reply())))}\n"
-            "def say(line): print(line, file=replies, flush=True)\n"
-        )
-        (tmp_path / "scripted.py").write_text(code + SCRIPTS[how])
-        monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(
-            children, "start", lambda module, *words, **popen: start("scripted", *words, **popen)
-        )
-
-    return scripted
 
 
 def test_a_process_that_is_killed_ends_one_row_and_what_is_longer(troubled):
@@ -67,23 +31,23 @@ def test_a_process_that_is_killed_ends_one_row_and_what_is_longer(troubled):
 
 
 @pytest.mark.parametrize(
-    ("how", "status", "first", "second"),
+    ("job_name", "status", "first", "second"),
     [
-        ("hangs", "time limit", *2 * ["its contract was not through after 1 s"]),
-        ("hangs later", "time limit", "more than 1 s", "not tried: N=64 took too long"),
-        ("exits", "error", *2 * ["its process ended with exit status 1: the device is on fire"]),
+        ("silent", "error", *2 * ["its process was not ready after 1 s"]),
+        ("ready", "time limit", *2 * ["its contract was not through after 1 s"]),
+        ("checks", "time limit", "more than 1 s", "not tried: N=64 took too long"),
+        ("leave", "error", *2 * ["its process ended with exit status 1: the device is on fire"]),
         (
-            "has a thread",
+            "mute",
             "error",
             *2 * ["its process gave up answering, and did not end: the device is on fire"],
         ),
-        ("is slow", "error", *2 * ["its process was not ready after 1 s"]),
     ],
 )
-def test_whatever_a_process_does_is_a_row(process, monkeypatch, how, status, first, second):
-    monkeypatch.setattr(dialogue, "GONE", 0.5)
-    monkeypatch.setattr(dialogue, "START", 1.0 if how == "is slow" else 60.0)
-    process(how)
+def test_whatever_a_process_does_is_a_row(monkeypatch, job_name, status, first, second):
+    monkeypatch.setattr(local, "GONE", 0.5)
+    monkeypatch.setattr(dialogue, "START", 1.0 if job_name == "silent" else 60.0)
+    monkeypatch.setattr(dialogue, "JOB", f"tests.lra.jobs:{job_name}")
     found = rows_of([job("linear")], (64, 128), time_limit=1.0)
     assert [(row.status, row.reason) for row in found] == [(status, first), (status, second)]
     assert found[0].forward is None
@@ -119,32 +83,31 @@ def test_a_variant_that_is_wrong_in_the_measured_dtype_has_no_figures(inside):
     assert "result of the operator in float32 on cpu is off by" in found[0].reason
 
 
-def test_variants_of_one_attention_take_turns(inside, monkeypatch):
+def test_variants_of_one_attention_take_turns_with_a_copy_of_the_base(inside, monkeypatch):
     turns = []
-    time = benching.Variant.time
+    time = Variant.time
 
-    def noted(variant, N):
+    def noted(variant, N, **how):
         turns.append((variant.job.attention, N))
-        time(variant, N)
+        time(variant, N, **how)
 
-    monkeypatch.setattr(benching.Variant, "time", noted)
-    found = rows_of([job("linear"), job("linear+gfsa")], (16, 8), rounds=2)
-    once = [("linear", 8), ("linear+gfsa", 8), ("linear", 16), ("linear+gfsa", 16)]
-    assert turns == 2 * once
+    monkeypatch.setattr(Variant, "time", noted)
+    plain, filtered = found = rows_of([job("linear"), job("linear+gfsa")], (8,), rounds=2)
+    one = [("linear", 8), ("linear", 8), ("linear+gfsa", 8)]
+    assert turns == one + one[::-1]
     assert all(row.training.time.n == row.forward.time.n > 2 for row in found)
+    assert plain.ratio is None and filtered.ratio.base == "linear"
+    assert filtered.ratio.times.n == filtered.ratio.control.n == 2
+    assert rows_of([job("linear+gfsa")], (8,))[0].ratio is None
 
 
-def test_rounds_beyond_the_least_stop_at_the_time_limit(inside, monkeypatch):
-    variant = benching.Variant(job("linear"), [8], 60.0)
-    variant.check()
-    variant.warm(8)
-    variant.count(8)
-    variant.time(8)
-    taken = variant.row(8).training.time.n
+def test_rounds_beyond_the_least_stop_at_the_time_limit(inside):
+    variant = Variant(job("linear"), [8], 60.0)
+    variant.time(8, LEAST)
     variant.spent[8] = 59.9999
     variant.turn[8] = 1.0
     variant.time(8)
-    assert variant.row(8).training.time.n == taken
+    assert len(variant.training[8]) == 1
 
 
 @pytest.mark.parametrize("level", ["operator", "layer"])
@@ -156,17 +119,6 @@ def test_memory_is_that_of_a_runs_record_and_grows_with_the_level(inside, level)
     assert long.memory["process_rss_peak"] >= short.memory["process_rss_peak"]
     assert long.parameters == (0 if level == "operator" else 4 * 16 * 17)
     assert "aten.bmm" in long.kernels and asdict(long)["reason"] is None
-
-
-def test_memory_of_a_step_is_exactly_that_of_a_runs_record(inside):
-    protocol, modified = override(get_protocol("quick", "listops"), TINY)
-    step = {"level": "step", "task": "listops", "protocol": "quick", "modified": modified}
-    settings = replace(SETTINGS, batch=8, dtype="32-true", **step)
-    given = replace(job("linear+gfsa", settings), protocol=protocol)
-    (found,) = rows_of([given], [protocol.task.max_len])
-    how = {"device": given.device, "precision": "32-true"}
-    record = measure(given.spec, "listops", protocol, **how).memory
-    assert found.memory["cpu_allocator_peak"] == record["cpu_allocator_peak"] > 0
 
 
 @pytest.mark.parametrize("spec", ["identity", "mean"])

@@ -40,9 +40,12 @@ def test_a_sheet_comes_back_as_it_was_written(tmp_path):
     [
         (lambda text: text[:-20], "Expecting|delimiter"),
         (lambda text: text.replace('"schema": 1', '"schema": 2'), "schema is 2, not 1"),
-        (lambda text: text.replace('"batch": 1', '"batch": "one"'), "settings.batch is 'one'"),
-        (lambda text: text.replace('"rows"', '"lines"'), "unknown key in Sheet 'lines'"),
-        (lambda text: "[]", "no object of Sheet"),
+        (
+            lambda text: text.replace('"batch": 1', '"batch": "one"'),
+            "settings.batch='one' must be a valid integer",
+        ),
+        (lambda text: text.replace('"rows"', '"lines"'), "rows is missing"),
+        (lambda text: "[]", "value=\\[\\] must be an object"),
     ],
 )
 def test_a_damaged_sheet_is_named_with_what_is_wrong(tmp_path, damage, message):
@@ -65,7 +68,7 @@ def test_a_damaged_sheet_is_named_with_what_is_wrong(tmp_path, damage, message):
         ("rows.0.memory.cpu_allocator_peak", 0, "has no memory"),
         ("rows.1.status", "ok", "the row softmax N=64 is ok and has no forward, training, memory"),
         ("settings.level", "step", "settings of level step without task, protocol, modified"),
-        ("limits.flops_per_second", 0, "limits are not above 0"),
+        ("limits.flops_per_second", 0, "limits.flops_per_second=0 must be greater than 0"),
     ],
 )
 def test_a_row_with_figures_has_all_and_a_step_its_protocol(tmp_path, where, value, message):
@@ -114,8 +117,8 @@ def test_changes_are_of_the_rows_that_both_have():
         ("linear", 64, "memory"),
     ]
     assert [change.ratio for change in changes] == [1.5, 1.5, 1.2]
-    assert [change.old_spread for change in changes] == [0.2, 0.2, 0.0]
-    assert changes[0].new_spread == pytest.approx(4 / 15)
+    assert [change.old.spread for change in changes] == [0.2, 0.2, 0.0]
+    assert changes[0].new.spread == pytest.approx(4 / 15)
     assert {change.verdict for change in changes} == {"regression"}
     assert [(row.N, row.status) for row in lost] == [(128, "out of memory")]
     assert failures(changes, lost, 1.3) == [

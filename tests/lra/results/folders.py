@@ -1,10 +1,10 @@
 """Results folders, made up."""
 
-import json
 import multiprocessing
 from contextlib import contextmanager
 
-from lra.results.record import Record, read_records, write_record
+from lra.results.reading import read_records
+from lra.results.record import Record, write_record
 from lra.system.locks import locked
 
 
@@ -19,11 +19,6 @@ def put(results, record, name=None):
         (folder / "best.ckpt").write_bytes(record.identity.encode())
         (folder / "metrics.csv").write_text("step\n")
     return folder
-
-
-def contents(results):
-    """The records under `results`, as a set: what its tables are made of."""
-    return {json.dumps(vars(record), default=vars, sort_keys=True) for record in found(results)}
 
 
 def found(results):
@@ -62,20 +57,3 @@ def _hold(path, ready, end):
 
 class Killed(BaseException):
     """In place of a signal."""
-
-
-def cut_short(patch, module, at):
-    """Kills what a module does at its `at`-th file, rename or sync."""
-    calls = iter(range(100))
-
-    def stops(function):
-        def called(*arguments, **options):
-            if next(calls) == at:
-                raise Killed
-            return function(*arguments, **options)
-
-        return called
-
-    patch.setattr(module, "whole", stops(module.whole))
-    patch.setattr(module.os, "rename", stops(module.os.rename))
-    patch.setattr(module, "sync_folder", stops(module.sync_folder))

@@ -27,7 +27,7 @@ def test_a_cell_is_mean_and_sample_deviation_over_seeds():
     (table,) = accuracy(LINEAR)
     cell = cells(table, "linear")["ListOps"]
     assert cell.text == "37.0 ± 1.0" and cell.value == pytest.approx(37.0)
-    assert "Each cell: n = 3 runs of different seeds" in " ".join(table.caption)
+    assert "Means of n = 3 runs of different seeds unless noted; ±" in " ".join(table.caption)
     # √(0.37 · 0.63 / 2000) in points.
     assert cells(table, "linear")["s.e."].value == pytest.approx(1.0796, abs=1e-4)
 
@@ -66,7 +66,7 @@ def test_a_task_in_two_columns_has_no_average_and_each_column_says_what_it_is():
         "ListOps (generated)",
         "ListOps (official, task.brackets=drop)",
     )
-    assert "No average: one task stands in several columns." in table.caption
+    assert "No average: one task is in several columns." in table.caption
 
 
 def test_columns_that_differ_in_the_data_alone_show_their_fingerprints():

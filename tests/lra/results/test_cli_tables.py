@@ -23,8 +23,8 @@ def put(folder, records):
         write_record(folder / "runs" / f"{i:03}", record)
 
 
-def table(results, *words):
-    return main(["table", *words, "--results", str(results)])
+def table(results, *words, more=()):
+    return main(["table", *words, "--results", *map(str, [results, *more])])
 
 
 def test_by_default_all_kinds_that_have_rows_are_printed(results, capsys):
@@ -36,6 +36,16 @@ def test_by_default_all_kinds_that_have_rows_are_printed(results, capsys):
     assert table(results, "accuracy", "--task", "image") == 0
     out, _ = capsys.readouterr()
     assert "Image" in out and "ListOps" not in out and "Cost" not in out
+
+
+def test_several_folders_are_one_and_a_copied_run_counts_once(results, tmp_path, capsys):
+    put(tmp_path, RECORDS[:2])
+    assert table(results, "accuracy") == 0
+    once, _ = capsys.readouterr()
+    assert table(results, "accuracy", more=[tmp_path]) == 0
+    assert capsys.readouterr().out.replace("DIR DIR", "DIR") == once
+    assert table(results, "accuracy", more=[tmp_path / "nowhere"]) == 2
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
 
 
 def test_a_footers_command_names_no_folder_of_this_machine(results, capsys):

@@ -36,7 +36,7 @@ def test_what_was_not_logged_or_not_finite_is_none(tmp_path):
         (HEAD + "1,two,0.5,,\n", "line 2 is damaged"),
         (HEAD + "1,2.0,1.5,,\n", "line 2 is damaged"),
         (HEAD + "-1,2.0,0.5,,\n", "line 2 is damaged"),
-        (HEAD + "5,2.0,0.5,,\n4,2.0,0.5,,\n", "line 3 is damaged"),
+        (HEAD + "5,2.0,0.5,,\n4,2.0,0.5,,\n", "its steps are not in order"),
         (HEAD + "\n", "line 2 is damaged"),
         (HEAD + "1,\0,0.5,,\n", "damaged"),
     ],
@@ -48,7 +48,7 @@ def test_a_damaged_curve_is_none_with_its_reason(tmp_path, text, reason):
 
 
 def test_bytes_that_are_no_text_and_missing_files_have_reasons(tmp_path):
-    assert read_curve(tmp_path).missing == f"{tmp_path / 'metrics.csv'} is not there"
+    assert read_curve(tmp_path).missing == f"{tmp_path / 'metrics.csv'}: No such file or directory"
     (tmp_path / "metrics.csv").write_bytes(b"\xff\xfe\x00")
     assert "decode" in read_curve(tmp_path).missing
     (tmp_path / "metrics.csv").unlink()

@@ -8,7 +8,7 @@ from lra.measure.timing import Timing
 from lra.results.tables import render, tables_of
 
 from ..test_results import failure, record
-from .golden import FILTER, OTHER, RECORDS, costing, run
+from .golden import FILTER, NOISE, OTHER, RECORDS, TURNS, costing, run
 
 
 def pairs(records):
@@ -81,6 +81,25 @@ def test_times_of_two_machines_are_never_mixed():
         *("+10.0", "–, not separable", "1"),
         *("–", "–"),
     ]
+
+
+def test_a_ratio_in_turns_is_told_from_one_of_measurements_apart():
+    """The median of two commands' ratios, whatever was measured apart; with the noise beside it."""
+    in_turns = [
+        run("listops", "linear", 0, 0.3, **costing(100.0)),
+        run("listops", "linear+gfsa", 0, 0.3, **costing(150.0, **TURNS)),
+        run("listops", "linear+gfsa", 1, 0.3, **costing(150.0, **NOISE)),
+    ]
+    (table,) = pairs(in_turns)
+    cell = table.rows[0][5]
+    assert cell.text == "1.06 (1.03–1.10; A/A 0.98–1.02)" and not cell.notes
+    assert table.numbers[0]["times"] == 1.06 and table.numbers[0]["times A/A p80"] == 1.02
+    assert any("A/A" in line for line in table.caption) and not table.notes
+    (table,) = pairs([in_turns[0], in_turns[2]])
+    assert table.rows[0][5].text == "1.04 (1.01–1.07; A/A 0.98–1.02), within noise"
+    (table,) = pairs(both(range(1), lambda seed: 5))
+    assert (table.rows[0][5].text, table.rows[0][5].notes) == ("1.30", ("¶",))
+    assert "not in turns" in table.notes["¶"] and not any("A/A" in c for c in table.caption)
 
 
 def cost(records):
@@ -161,6 +180,6 @@ def test_each_machine_has_a_table_of_its_own(change):
 def test_what_failed_is_a_row_without_figures():
     (table,) = cost([record(), failure("softmax", identity="x")])
     row = named(table, "softmax")
-    assert row["step ms"].text == "– (1 out of memory)" and row["n"].text == "0"
-    assert {cell.text for cell in list(row.values())[3:]} == {"–"}
+    assert row["n"].text == "0 (1 out of memory)"
+    assert {cell.text for cell in list(row.values())[2:]} == {"–"}
     assert cost([failure()]) == []

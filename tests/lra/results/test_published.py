@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from attention_zoo import UsageError, parse_spec
-from attention_zoo.registry import ATTENTIONS
+from attention_zoo import UsageError, names, parse_spec
 from lra.protocols import PROTOCOLS, get_protocol, override
 from lra.results.published import PUBLISHED, read_published
 from lra.results.summary import accuracy_groups
@@ -50,7 +49,7 @@ def test_every_row_is_whole_and_there_once(name):
 def test_specs_are_canonical_and_protocols_and_settings_ours():
     for row in ROWS:
         if row.spec:
-            assert str(parse_spec(row.spec)) == row.spec
+            assert str(parse_spec(row.spec)) == row.spec and "redraw" not in row.spec
         assert row.protocol in ("", *PROTOCOLS) and row.source in ("", "official")
         if row.settings:
             protocol = get_protocol(row.protocol, row.task)
@@ -69,37 +68,12 @@ def test_shares_are_shares_and_only_chance_fails():
             assert row.task == "pathx" and row.metric == "accuracy %"
 
 
-# What LRA's own runs set, by model and, where a task differs, by task; none: not ours.
-GOOGLE = {
-    "Transformer": ("softmax", {}),
-    "Local Attention": ("local", {"block": 50, "neighbours": 0}),
-    "Linear Transformer": ("linear", {}),
-    "Reformer": ("reformer", {"chunk": 10, "hashes": 1}),
-    "Sparse Transformer": None,  # fixed pattern, causal; ours is the strided one
-    "Sinkhorn": ("sinkhorn", {"block": 50}),
-    "Linformer": ("linformer", {"rank": 16, "share": "kv"}),
-    "Performer": ("performer", {"kernel": "relu", "features": 0}),
-    "Synthesizer": ("synthesizer", {"kind": "random", "rank": 32}),
-    "Longformer": ("longformer", {"window": 512, "globals": 0}),
-    "BigBird": ("bigbird", {"block": 64, "random": 3}),
-    ("Local Attention", "image"): ("local", {"block": 64, "neighbours": 0}),
-    ("Sinkhorn", "image"): ("sinkhorn", {"block": 64}),
-    ("Performer", "listops"): ("performer", {"kernel": "softmax", "features": 2}),
-}
-
-
-def test_specs_under_googles_protocol_have_the_options_of_its_runs():
-    rows = [row for row in ROWS if row.protocol == "google" and row.task != "average"]
-    assert {row.model for row in rows} == {key for key in GOOGLE if isinstance(key, str)}
-    for row in rows:
-        wanted = GOOGLE.get((row.model, row.task), GOOGLE[row.model])
-        if wanted is None:
-            assert row.spec == ""
-            continue
-        name, options = wanted
-        spec = parse_spec(row.spec).attention
-        defaults = {key: option.default for key, option in ATTENTIONS.get(name).options.items()}
-        assert spec.name == name and options.items() <= (defaults | dict(spec.options)).items()
+def test_what_is_not_ours_says_why_and_only_what_is_of_our_name():
+    for row in ROWS:
+        assert not row.nearest or (not row.spec and row.differs and row.nearest in names())
+        assert not row.differs or row.spec or row.nearest
+        if row.protocol and row.task in TASKS and not row.spec:
+            assert row.nearest or row.model in ("Primal", "Primal + Transformer")
 
 
 def test_labels_say_no_more_than_was_read():
@@ -176,9 +150,12 @@ def test_what_the_facts_say_is_what_is_there():
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a,b", "x.csv:2: not 17 cells"),
-        (",".join("abcdefg") + ",ten,m,1,,,,,,,", "x.csv:2: invalid literal for int"),
-        (",".join("abcdefg") + ",,m,,,,,,,,", "x.csv:2: no value"),
+        ("a,b", "x.csv:2: expected 19 cells"),
+        (
+            ",".join("abcdefghi") + ",ten,m,1,,,,,,,",
+            "x.csv:2: length='ten' must be a valid integer",
+        ),
+        (",".join("abcdefghi") + ",,m,,,,,,,,", "x.csv:2: value is missing"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, line, message):
@@ -249,6 +226,31 @@ def test_what_does_not_agree_stands_beside_nothing_and_says_why(changes, reason)
     assert tables == [] and reasons == [f"ListOps: {reason}"]
 
 
+def test_the_same_name_with_other_mathematics_stands_beside_nothing_and_says_why():
+    rows = [
+        *THEIRS,
+        published("Reformer", "", 37.68, nearest="reformer", differs="10 chunks at any N"),
+        published("Performer", "performer:features=128", 38.02, differs="ε = 1e-4"),
+    ]
+    drawn = "performer:features=128,redraw=0"
+    names = ("softmax", "reformer:chunk=10", "reformer+gfsa", "performer", drawn)
+    runs = [run("listops", name, 0, 0.38, **DROPPED) for name in names]
+    (table,), reasons = beside(*runs, rows=rows)
+    assert [(row[1].text, row[-1].text) for row in table.rows] == [
+        (drawn, "ε = 1e-4"),
+        ("softmax", "–"),
+    ]
+    assert [numbers["differs"] for numbers in table.numbers] == ["ε = 1e-4", None]
+    assert reasons == [
+        f"ListOps: {text}"
+        for text in (
+            "Performer (Someone et al. 1999, Table 1) is performer:features=128, not performer",
+            "Reformer (Someone et al. 1999, Table 1) is not reformer:chunk=10: 10 chunks at any N",
+            "nothing is published of reformer+gfsa",
+        )
+    ]
+
+
 def test_what_brings_a_run_nearer_to_the_source_leaves_no_protocol():
     settings = ["task.brackets=drop", "model.pooling=padded_mean", "training.drop_last=true"]
     near = run("listops", "softmax", 0, 0.38, **DROPPED | {"settings": settings})
@@ -262,13 +264,14 @@ def test_ours_find_the_real_rows():
     text = {"source": "official", "settings": ["task.max_len=1000", "task.select_on=test"]}
     test = Evaluation(0.7, 0.55, 25_000)
     (table,), _ = published_tables(
-        accuracy_groups([run("text", "linformer", 0, 0.55, test=test, **text)]), ROWS
+        accuracy_groups([run("text", "linformer:per_head=true", 0, 0.55, test=test, **text)]), ROWS
     )
     assert [(n["paper"], n["published"]) for n in table.numbers] == [
         ("Xiong et al. 2021", 55.91),
         ("Chen et al. 2023", 55.9),
     ]
-    assert "repeats Xiong et al. 2021, Table 3" in table.rows[1][-1].text
+    assert "repeats Xiong et al. 2021, Table 3" in table.rows[1][-2].text
+    assert table.rows[1][-1].text == "one E serves all layers"
 
 
 def test_what_a_protocol_of_that_name_once_was_is_not_beside_papers():

@@ -12,7 +12,6 @@ from scipy import stats
 from lra.results.statistics import (
     binomial_error,
     bootstrap_interval,
-    difference_in_errors,
     mean,
     paired,
     std,
@@ -95,11 +94,3 @@ def test_equal_differences_have_the_deviation_of_one_example_at_least():
     assert t_interval([0.1] * 3, 0.05) == pytest.approx((0.1 - half, 0.1 + half))
     nothing = paired([])
     assert (nothing.n, nothing.mean, nothing.interval) == (0, None, None)
-
-
-def test_a_difference_in_standard_errors_is_welchs():
-    ours, theirs = [36.0, 37.0, 38.0], [38.0, 38.5, 39.5, 40.0]
-    errors = [std(values) / math.sqrt(len(values)) for values in (ours, theirs)]
-    assert difference_in_errors(mean(ours), errors[0], mean(theirs), errors[1]) == pytest.approx(
-        stats.ttest_ind(ours, theirs, equal_var=False).statistic
-    )

@@ -38,7 +38,10 @@ def test_each_kind_prints_the_files_that_it_wrote(results, capsys, kind):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("bubble --task text", "nothing to draw: no runs with a result of that --task and --attn"),
+        (
+            "bubble --task text",
+            "nothing to draw: no measured runs with a result of that --task and --attn",
+        ),
         ("curves --attn relu", "nothing to draw: no runs with a learning curve of that"),
         ("growth --attn relu", "nothing to draw: no measured rows with figures of that"),
         ("bubble --task listop", "did you mean 'listops'"),
@@ -54,13 +57,13 @@ def test_mistakes_are_one_line(results, capsys, words, message):
 
 
 def test_asked_attentions_alone_are_drawn_and_looks_stay(results, monkeypatch):
-    from lra.cli import figures
+    from lra.results.figures import paper
 
     seen = []
-    monkeypatch.setattr(figures, "draw_bubbles", lambda chart, looks: seen.append((chart, looks)))
-    monkeypatch.setattr(figures, "save", lambda *_: [])
+    monkeypatch.setattr(paper, "draw", lambda chart, looks: seen.append((chart, looks)))
+    monkeypatch.setattr(paper, "save", lambda *_: [])
     assert figure(results, "bubble") == figure(results, "bubble", "--attn", "relu") == 0
-    assert [len(chart.bubbles) for chart, _ in seen] == [3, 1]
+    assert [len(chart.numbers) for chart, _ in seen] == [3, 1]
     assert seen[0][1]["relu"] == seen[1][1]["relu"]
 
 

@@ -3,7 +3,7 @@ import random
 
 import attention_zoo
 from attention_zoo.registry import ATTENTIONS
-from lra.results.figures.palette import COLORS, DASHES, MARKERS, ORDER, Looks, split
+from lra.results.figures.palette import COLORS, MARKERS, ORDER, VARIANTS, Looks, split
 
 
 def pair(look):
@@ -20,8 +20,8 @@ def test_the_zoo_looks_the_same_whatever_else_is_shown():
     alone = Looks(["linear"])["linear"]
     crowd = Looks([*ORDER, "aaa", "zzz:k=1", "linear:x=2", "linear+gfsa", "linear+other"])
     assert crowd["linear"] == alone
-    assert crowd["linear+gfsa"].color == alone.color and not crowd["linear+gfsa"].filled
-    assert crowd["linear+gfsa"].marker == alone.marker and alone.filled and alone.dash == "solid"
+    assert crowd["linear+gfsa"].color == alone.color and not crowd["linear+gfsa"].plain
+    assert crowd["linear+gfsa"].marker == alone.marker and alone.plain and alone.dash == "solid"
 
 
 def test_colour_and_marker_together_are_distinct():
@@ -45,7 +45,7 @@ def test_the_order_of_the_specs_changes_nothing():
 def test_more_than_there_are_looks_still_have_one():
     specs = [f"s{i}+f{j}" for i, j in itertools.product(range(100), range(7))]
     looks = Looks(specs)
-    assert {looks[spec].dashes for spec in specs} == {dashes for dashes, _ in DASHES[1:]}
+    assert {looks[spec].dash for spec in specs} == {dash for _, dash, *_ in VARIANTS[1:]}
 
 
 def test_a_spec_is_split_at_its_first_filter():

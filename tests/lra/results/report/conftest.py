@@ -60,15 +60,9 @@ class Visit:
         self.requests.append(route.request.url)
         return route.abort()
 
-    def go(self, address):
-        """To another address of the same page, which is not loaded again."""
-        self.page.evaluate("(address) => { location.hash = address; }", address)
-        shown = "#one" if address.startswith("#run=") else "#all"
-        self.page.wait_for_selector(shown, state="visible")
-
     def see(self, section):
         """Scrolls to a section's first table, which builds it."""
-        self.page.locator(f"{section} .table").first.scroll_into_view_if_needed()
+        self.page.locator(f"{section} table").first.scroll_into_view_if_needed()
         self.page.locator(f"{section} tbody tr").first.wait_for()
 
     def column(self, section, n):
@@ -76,15 +70,8 @@ class Visit:
 
     def draw(self, n=0):
         """Scrolls to a figure, which draws it."""
-        self.page.locator(".plot").nth(n).scroll_into_view_if_needed()
-        self.page.locator(".plot").nth(n).locator(".main-svg").first.wait_for()
-
-    def label_at(self, mark):
-        """What the figure says of a mark that is pointed at."""
-        mark.hover(force=True)
-        label = self.page.locator(".hoverlayer .hovertext").first
-        label.wait_for()
-        return label.text_content()
+        self.page.locator(".plot:visible").nth(n).scroll_into_view_if_needed()
+        self.page.locator(".plot:visible").nth(n).locator(".main-svg").first.wait_for()
 
 
 @pytest.fixture(scope="session")
@@ -123,13 +110,11 @@ def opened(visit, small):
 @pytest.fixture
 def seen(opened):
     """The small page at its beginning, with all rows. How its tables are sorted may be left."""
-    opened.go("")
-    for section in ("#tables", "#runs"):
-        opened.see(section)
     opened.page.evaluate("scrollTo(0, 0)")
     opened.page.evaluate("document.activeElement.blur()")
-    for form in opened.page.locator("form").all():
-        form.locator("input").fill("")
-        for select in form.locator("select").all():
-            select.select_option("")
+    for section in ("#tables", "#runs"):
+        opened.see(section)
+        opened.page.locator(f"{section} input").fill("")
+    for select in opened.page.locator("#runs .filters select").all():
+        select.select_option("")
     return opened

@@ -9,9 +9,8 @@ from lra.measure.timing import Timing
 from lra.protocols import get_protocol, override
 from lra.results.curves import Curve, Point
 from lra.results.published import read_published
+from lra.results.reading import Run
 from lra.results.record import Data, FilterWeights, Part, Training
-from lra.results.report.data import Run
-from lra.results.report.page import page
 from lra.results.summary import accuracy_groups
 from lra.results.table import Cell, Table
 from lra.results.tables import published_tables, tables_of
@@ -51,7 +50,7 @@ def run(attention="linear", task="listops", seed=0, *, points=100, name=None, **
         "data": Data("official", f"{task:f<16}", {"majority class": 0.17}),
         "test": Evaluation(1.9, accuracy, 2000),
         "measurement": type(measured)(**{**vars(measured), "memory": memory}),
-        "gfsa": FilterWeights([[START]] * 2 if filters else [[]], filtered),
+        "filters": FilterWeights([[START]] * 2 if filters else [[]], filtered),
         "training": Training(
             3600.0, 4500, "0" * 64, "2026-01-01", [Part(0, "a" * 40, "Some CPU", 1, 2, "2.13.0")]
         ),
@@ -87,25 +86,10 @@ def runs(attentions=ATTENTIONS, tasks=TASKS, seeds=range(3), **changes):
     return [run(*what, **changes) for what in itertools.product(names, tasks, seeds)]
 
 
-def many(seeds=17):
-    """Two thousand runs, of which those of one attention differ by their seeds alone."""
+def many(seeds=5):
+    """Six hundred runs, of which those of one attention differ by their seeds alone."""
     few = runs(seeds=[0], points=40)
     return [again(one, seed=seed) for one in few for seed in range(seeds)]
-
-
-def grid(rates=60):
-    """Runs in groups of four, each group of another learning rate."""
-    protocol = get_protocol("nystromformer", "listops")
-    found = runs(("softmax", "linear"), ("listops",), [0])
-    return [
-        again(
-            one,
-            modified={"training.learning_rate": rate},
-            protocol=replace(protocol, training=replace(protocol.training, learning_rate=rate)),
-        )
-        for rate in (1e-5 * (1 + i) for i in range(rates))
-        for one in found
-    ]
 
 
 def again(one, **changes):
@@ -119,6 +103,8 @@ def page_of(runs):
     """With the tables that the command makes of them."""
     records = [one.record for one in runs]
     beside, reasons = published_tables(accuracy_groups(records), read_published())
+    from lra.results.report.page import page
+
     return page(runs, tables=[*tables_of(records), *beside], reasons=reasons)
 
 

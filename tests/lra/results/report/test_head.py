@@ -5,8 +5,7 @@ import pytest
 from lra.protocols import get_protocol
 from lra.results.published import read_published
 from lra.results.record import Data
-from lra.results.report.comparison import Comparison
-from lra.results.report.head import head
+from lra.results.report import head
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables
 
@@ -15,9 +14,13 @@ from .made_up import failed, run, runs
 QUICK = get_protocol("quick", "listops")
 
 
-def head_of(runs, damaged=()):
-    comparison = Comparison([one.record for one in runs], read_published())
-    return head(runs, damaged, comparison)
+def head_of(runs):
+    """Facts, what stands beside LRA, the table of what is comparable, that of machines."""
+    records = [one.record for one in runs]
+    published = read_published()
+    compared = [(one, head.comparison(one, published)) for one in accuracy_groups(records)]
+    tables = head.overview(records, compared)
+    return head.facts(records), head.beside_lra(compared), *map(texts, tables)
 
 
 def texts(table):
@@ -25,14 +28,13 @@ def texts(table):
 
 
 def test_what_there_is_is_counted():
-    found = head_of([*runs(("softmax", "linear"), ("listops",)), failed()])
-    counts = [("13", "runs"), ("2", "tasks"), ("4", "attentions, 2 with a filter")]
-    assert list(found.facts) == [*counts, ("1", "machine"), ("1", "without a result")]
-    assert found.lines[0] == "Tasks: listops, text." and found.lines[1] == "Seeds: 0, 1, 2."
+    facts, *_ = head_of([*runs(("softmax", "linear"), ("listops",)), failed()])
+    counts = ["13 runs", "2 tasks: listops, text", "4 attentions, 2 with a filter"]
+    assert facts == [*counts, "1 machine", "1 without a result"]
 
 
 def test_runs_of_other_protocols_data_or_settings_stand_in_groups_of_their_own():
-    found = head_of(
+    _, _, comparable, _ = head_of(
         [
             run("linear"),
             run("softmax"),
@@ -40,20 +42,19 @@ def test_runs_of_other_protocols_data_or_settings_stand_in_groups_of_their_own()
             run("linear", data=Data("official", "e" * 16, {})),
             run("linear", modified={"training.steps": 10}),
             run("linear", precision="bf16-mixed"),
-        ],
-        [],
+        ]
     )
-    assert sorted(row[4] for row in texts(found.comparable)) == ["1", "1", "1", "1", "2"]
+    assert sorted(row[4] for row in comparable) == ["1", "1", "1", "1", "2"]
 
 
 def test_which_runs_may_stand_beside_published_tables_is_said():
     as_theirs = {"modified": {"task.brackets": "drop"}}
-    assert head_of([run(**as_theirs)]).lines[2].startswith("All of these runs may be compared")
-    assert head_of([run()]).lines[2].startswith("None of these runs may be compared")
+    assert head_of([run(**as_theirs)])[1].startswith("All of these runs may be compared")
+    assert head_of([run()])[1].startswith("None of these runs may be compared")
     left = {"modified": {"task.brackets": "drop", "training.learning_rate": 0.5}}
-    two = head_of([run(**as_theirs), run(**left)])
-    assert two.lines[2].startswith("1 of these runs may be compared")
-    said = [row[5] for row in texts(two.comparable)]
+    _, beside, comparable, _ = head_of([run(**as_theirs), run(**left)])
+    assert beside.startswith("1 of these runs may be compared")
+    said = [row[5] for row in comparable]
     left = "left protocol nystromformer in training.learning_rate"
     assert sum(left in text for text in said) == 1
 
@@ -70,7 +71,7 @@ def test_which_runs_may_stand_beside_published_tables_is_said():
 def test_the_head_says_the_same_as_the_table_of_published_figures(changes, said):
     one = run("softmax", **changes)
     tables, _ = published_tables(accuracy_groups([one.record]), read_published())
-    ((*_, text),) = texts(head_of([one]).comparable)
+    ((*_, text),) = head_of([one])[2]
     assert said in text
     assert text.startswith("not comparable") == (not tables)
 
@@ -81,13 +82,12 @@ def test_machines_stand_apart():
     other = dataclasses.replace(
         other, record=dataclasses.replace(other.record, environment=threads)
     )
-    assert [row[2] for row in texts(head_of([one, other], []).machines)] == ["1", "1"]
+    assert [row[2] for row in head_of([one, other])[3]] == ["1", "1"]
 
 
 def test_failures_are_listed_with_their_reason_and_lead_to_their_runs():
-    found = head_of([run(), failed(reason="it was too large", name="lost")], ["a line"])
-    assert texts(found.failures) == [
-        ["softmax", "text", "nystromformer", "0", "out of memory", "it was too large"]
+    table, links = head.failures([run(), failed(reason="it was too large", name="lost")])
+    assert texts(table) == [
+        ["softmax", "text", "0", "nystromformer", "out of memory", "it was too large"]
     ]
-    assert found.links == ("lost",) and found.damaged == ("a line",)
-    assert head_of([run()], []).failures is None
+    assert links == ["lost"]

@@ -1,0 +1,1 @@
+"""The training step here beside that of other code for Long Range Arena, on the same batches."""

@@ -1,0 +1,69 @@
+"""`table`: what is on record, as tables."""
+
+import argparse
+
+from attention_zoo import UsageError
+from lra.cli.common import say
+from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
+from lra.cli.values import one_of
+
+TABLES = ("accuracy", "pairs", "cost")
+
+
+def parser() -> Parser:
+    made = Parser(
+        f"{PROGRAM} table",
+        "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
+        "filter against without), cost (time, memory, parameters).",
+        require_tasks,
+    )
+    made.add_argument(
+        "kinds",
+        nargs="*",
+        type=one_of("table", TABLES),
+        metavar="|".join(TABLES),
+        help="default: all that have rows; CSV takes one",
+    )
+    add_of_records(made)
+    add(made, "--published", "--format")
+    add(made, "--out", help="default: standard output")
+    return made
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    from lra.cli.reading import none_on_record, on_record, spelled
+    from lra.results.published import read_published
+    from lra.results.summary import accuracy_groups
+    from lra.results.tables import KINDS, Table, published_tables, render, tables_of
+    from lra.system.files import whole
+
+    if options.out is not None and not options.out.parent.is_dir():
+        raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
+    records = [record for _, record in on_record(options.results, options.task)]
+    if not records:
+        raise none_on_record(options.results, options.task)
+    arguments = spelled(options.task, options.results)
+    tables: list[Table] = []
+    if options.kinds or not options.published:
+        tables += tables_of(records, options.kinds or KINDS, arguments)
+    reasons: list[str] = []
+    if options.published:
+        command = f"python run_lra.py table --published{arguments}"
+        beside, reasons = published_tables(accuracy_groups(records), read_published(), command)
+        tables += beside
+        if not beside:
+            reasons.insert(0, "nothing on record may stand beside published figures")
+    elif not tables:
+        raise UsageError(f"nothing on record for {' or '.join(options.kinds)}")
+    if not tables:
+        print("\n".join(reasons))
+        return 0
+    text = render(tables, options.format)
+    if options.out is None:
+        print(text, end="")
+    else:
+        with whole(options.out) as file:
+            file.write(text.encode())
+    for reason in reasons:
+        say(reason)
+    return 0
