@@ -68,6 +68,13 @@ class Visit:
     def column(self, section, n):
         return self.page.locator(f"{section} tbody tr > :nth-child({n})").all_inner_texts()
 
+    def wait_for_column(self, section, n, expected):
+        """A table may be drawn a moment after what asked for it."""
+        from playwright.sync_api import expect
+
+        cells = self.page.locator(f"{section} tbody tr:visible > :nth-child({n})")
+        expect(cells).to_have_text(expected, timeout=15_000)
+
     def draw(self, n=0):
         """Scrolls to a figure, which draws it."""
         self.page.locator(".plot:visible").nth(n).scroll_into_view_if_needed()

@@ -26,9 +26,10 @@ def test_hundreds_of_runs_take_a_thousand_bytes_each_and_few_elements(visit, tmp
     seen.see("#runs")
     assert seen.page.locator("#runs tbody tr").count() == 50
     seen.page.locator("#runs input").fill("nystrom+gfsa listops")
-    assert len(seen.column("#runs", 1)) == 5  # seeds
+    seen.wait_for_column("#runs", 1, ["nystrom+gfsa"] * 5)  # seeds
     seen.page.locator("#runs input").fill("")
     seen.page.locator("#runs th", has_text="test accuracy").click()
+    seen.page.locator("#runs th[aria-sort=ascending]", has_text="test accuracy").wait_for()
     found = [float(text) for text in seen.column("#runs", 4)]
     assert found == sorted(found)
     assert "1 to 50 of 600" in seen.page.inner_text("#runs .dt-info")
