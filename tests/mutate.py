@@ -98,9 +98,9 @@ MUTANTS = (
     ),
     Mutant(
         "coefficients: the constant term of a factored polynomial is left out",
-        ZOO + "operators/factored.py",
-        "add_scaled(self.left @ state, constant, v)",
-        "self.left @ state",
+        ZOO + "operators/polynomial.py",
+        "return torch.addcmul(left @ states[0], _per_head(c[0]), v), s, M",
+        "return left @ states[0], s, M",
         (CONTRACT + "attention[polynomial-linear]",),
     ),
     Mutant(
@@ -113,10 +113,17 @@ MUTANTS = (
     # Order of products.
     Mutant(
         "order of products: powers of (right·left)ᵀ in the closed form",
+        ZOO + "operators/polynomial.py",
+        "+ M @ states[-1])",
+        "+ M.mT @ states[-1])",
+        (CONTRACT + "attention[polynomial-linear]",),
+    ),
+    Mutant(
+        "order of products: powers of (right·left)ᵀ where a factor is never written down",
         ZOO + "operators/factored.py",
         "lambda x: gram @ x",
         "lambda x: gram.mT @ x",
-        (CONTRACT + "attention[polynomial-linear]",),
+        (CONTRACT + "attention[polynomial-nystrom]",),
     ),
     Mutant(
         "order of products: a landmark's core is transposed",
