@@ -1,0 +1,67 @@
+"""Whether attention and value projection together smooth or sharpen."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attention_zoo.layer import SelfAttention
+
+ASSUMPTIONS = (
+    "assumes one head, the same Ā and H in every layer, a residual connection and no normalisation "
+    "layer"
+)
+CLOSE = 1e-9  # relative: magnitudes that near are equal
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """Of all eigenvalues of H, those that are dominated by smoothing and by sharpening, shares in
+    0–1 (…,); the others have neither. pair: 1 where the dominating pair of all smooths, −1 where it
+    sharpens, 0 else."""
+
+    smoothing: Tensor
+    sharpening: Tensor
+    pair: Tensor
+
+
+def dominance(
+    eigenvalues: Tensor,  # (…, n) of Ā, or of a filter of it; with a 0 where it has rank below n
+    maps: Tensor,  # (…, D) eigenvalues of H = W_V W_O
+) -> Dominance:
+    """Which eigenvalue of Ā dominates beside each λⱼ of H = W_V W_O.
+
+    The update X ← X + Ā X H has the eigenvalues 1 + λⱼ(H) λᵢ(Ā). With λⱼ the i of the largest
+    |1 + λⱼ λᵢ| dominates: by smoothing if λᵢ is Ā's largest in magnitude (where rows sum to 1 it
+    is 1, of the constant vector), by sharpening if it is the one of the smallest real part. Where
+    both are as large, or a third one is larger, neither is counted.
+
+    It assumes one head, an Ā and H that are the same in every layer, and no normalisation layer; a
+    trained model has none of these, so the shares say which way a head pushes, and not what the
+    model does. Dovonon, Bronstein, Kusner (arXiv 2401.04301); counting over all λⱼ is ours, since
+    no code of theirs is public.
+    """
+    size = (1 + maps[..., None] * eigenvalues[..., None, :]).abs()  # (…, D, n)
+    largest = size.amax(-1)  # (…, D)
+    smooth = _at(size, eigenvalues.abs().argmax(-1)) >= largest * (1 - CLOSE)
+    sharp = _at(size, eigenvalues.real.argmin(-1)) >= largest * (1 - CLOSE)
+    smooth, sharp = smooth & ~sharp, sharp & ~smooth
+    signs = smooth.double() - sharp.double()
+    top = largest >= largest.amax(-1, keepdim=True) * (1 - CLOSE)
+    # Conjugate eigenvalues of H are as large as each other.
+    pair = (signs * top).sum(-1).sign()
+    return Dominance(smooth.double().mean(-1), sharp.double().mean(-1), pair)
+
+
+def head_maps(layer: SelfAttention) -> Tensor:
+    """The D eigenvalues of each head's H = W_V W_O that are not 0 for lack of rank, complex (H, D),
+    from the D×D matrix W_O W_V in float64."""
+    rows = layer.names.index("v") * layer.heads * layer.head_dim
+    values = layer.qkv.weight.detach().double()[rows : rows + layer.heads * layer.head_dim]
+    values = values.unflatten(0, (layer.heads, layer.head_dim))  # (H, D, C)
+    out = layer.out.weight.detach().double().unflatten(1, (layer.heads, layer.head_dim))
+    return torch.linalg.eigvals(values @ out.movedim(0, 1))
+
+
+def _at(size: Tensor, place: Tensor) -> Tensor:  # (…, D, n), (…) -> (…, D)
+    return size.take_along_dim(place[..., None, None], -1)[..., 0]

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from attention_zoo import build_layer
+from gfsa.analysis import dominance, head_maps
+
+from .matrices import same_spectrum
+
+MEAN = torch.tensor([1.0, 0.0]) + 0j  # the mean over two tokens
+
+
+def shares(found):
+    return float(found.smoothing), float(found.sharpening), float(found.pair)
+
+
+def test_positive_maps_smooth_and_those_between_minus_one_and_zero_sharpen():
+    assert shares(dominance(MEAN, torch.tensor([0.5, 2.0]) + 0j)) == (1, 0, 1)
+    assert shares(dominance(MEAN, torch.tensor([-0.5, -1.0]) + 0j)) == (0, 1, -1)
+    # |1 − 3·1| = 2 is more than |1 − 3·0| = 1.
+    assert shares(dominance(MEAN, torch.tensor([-3.0, -0.5]) + 0j)) == (0.5, 0.5, 1)
+
+
+def test_ties_and_third_eigenvalues_count_for_neither():
+    assert shares(dominance(MEAN, torch.zeros(2) + 0j)) == (0, 0, 0)
+    assert shares(dominance(torch.ones(3) + 0j, torch.tensor([1.0 + 0j]))) == (0, 0, 0)  # Ā = I
+    # |1 + j·λ| is largest for λ = −0.9j, which is neither the largest nor of the least real part.
+    spectrum = torch.tensor([1.0, -0.9j, -0.1])
+    assert shares(dominance(spectrum, torch.tensor([1j]))) == (0, 0, 0)
+
+
+def test_it_is_the_growth_of_the_update_that_it_names():
+    """X ← X + A X H many times, in numpy: the tokens become equal where the dominating pair
+    smooths, and their mean vanishes beside the rest where it sharpens."""
+    A = np.array([[0.75, 0.25], [0.25, 0.75]])  # eigenvalues 1 and 0.5
+    for H, expected in ((np.diag([0.4, 0.1]), 1), (np.diag([-0.4, -0.1]), -1)):
+        X = np.random.default_rng(0).normal(size=(2, 2))
+        for _ in range(200):
+            X = X + A @ X @ H
+            X /= np.linalg.norm(X)
+        smooth = np.linalg.norm(X.mean(0)) > np.linalg.norm(X - X.mean(0))
+        found = dominance(torch.tensor(np.linalg.eigvals(A)) + 0j, torch.tensor(np.diag(H)) + 0j)
+        assert found.pair == expected and smooth == (expected == 1)
+
+
+def test_heads_and_examples_broadcast():
+    spectra = torch.rand(4, 3, 7, dtype=torch.complex128)
+    maps = torch.randn(3, 5, dtype=torch.complex128)
+    found = dominance(spectra, maps)
+    one = dominance(spectra[2, 1], maps[1])
+    assert found.smoothing.shape == (4, 3)
+    assert (found.smoothing[2, 1], found.pair[2, 1]) == (one.smoothing, one.pair)
+
+
+@pytest.mark.parametrize("spec", ["linear", "identity", "linear+gfsa"])
+def test_head_maps_are_the_eigenvalues_of_what_a_head_does_to_one_token(spec):
+    """Of one token Ā = 1: the layer without its biases is then x ↦ Σ x H, here of one head."""
+    layer = build_layer(spec, dim=12, heads=3, max_len=8, inner=6, bias=False).double()
+    found = head_maps(layer)
+    assert found.shape == (3, 2)
+    for head in range(3):
+        with torch.no_grad():
+            alone = torch.zeros_like(layer.out.weight)
+            alone[:, 2 * head : 2 * head + 2] = layer.out.weight[:, 2 * head : 2 * head + 2]
+            kept, layer.out.weight.data = layer.out.weight.data, alone
+            H = layer(torch.eye(12).double()[:, None])[:, 0].numpy()  # 12 examples of a token
+            layer.out.weight.data = kept
+        same_spectrum([*found[head].tolist(), *[0] * 10], np.linalg.eigvals(H), 1e-6)
