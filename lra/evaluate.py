@@ -1,13 +1,15 @@
 """A finished run's checkpoint, evaluated again."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from attention_zoo import UsageError, parse_spec
 from lra.config import ONE_DEVICE, RunConfig, choose_accelerator, require_support
+from lra.data.store import Store
 from lra.failures import memory_errors
-from lra.model import build_model
+from lra.model import Encoder, build_model
 from lra.results.layout import CHECKPOINT, RECORD, result_file
 from lra.results.record import Record, read_record
 from lra.run.data import open_data
@@ -17,15 +19,24 @@ from lra.training.fit import evaluation, new_trainer
 from lra.training.module import Classifier
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Opened:
+    """A finished run: what it was, its data, and its model with the weights of its checkpoint."""
+
+    record: Record
+    config: RunConfig
+    store: Store
+    model: Encoder
+
+
+def open_run(
     folder: Path,
     data_dir: Path,
-    split: str,
     *,
     accelerator: str | None = None,
     plugins: tuple[str, ...] = (),
-) -> tuple[Record, Evaluation]:
-    """The record of a run, and the loss and accuracy of its checkpoint on a split, made anew.
+) -> Opened:
+    """The run in a folder, its model on the CPU.
 
     accelerator: None for the one of the record. Raises UsageError where the checkpoint is not the
     one that the record describes, or the data are not those of the run.
@@ -51,9 +62,24 @@ def evaluate(
     model = build_model(config.attention, config.protocol, config.task, config.seed)
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model.load_state_dict(content["state_dict"])
-    module = Classifier(model, config.protocol.training, config.seed)
+    return Opened(record, config, store, model)
+
+
+def evaluate(
+    folder: Path,
+    data_dir: Path,
+    split: str,
+    *,
+    accelerator: str | None = None,
+    plugins: tuple[str, ...] = (),
+) -> tuple[Record, Evaluation]:
+    """The record of a run, and the loss and accuracy of its checkpoint on a split, made anew;
+    raises what `open_run` does."""
+    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
+    config = run.config
+    module = Classifier(run.model, config.protocol.training, config.seed)
     trainer = new_trainer(config, ONE_DEVICE, logger=False)
-    batches = evaluation(store, split, config, trainer)
+    batches = evaluation(run.store, split, config, trainer)
     with memory_errors():
         trainer.test(module, batches, verbose=False)
-    return record, module.evaluation
+    return run.record, module.evaluation

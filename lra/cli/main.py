@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "whether an attention, yours for one, keeps the contract",
     "prepare": "make a task's data, or verify what is there",
     "measure": "time and memory of variants over N, without training",
+    "analyze": "what finished runs' attentions and filters do: spectra, smoothing, weights",
     "evaluate": "a finished run's checkpoint, evaluated again",
     "results": "list, show and remove runs on record",
     "table": "tables from the runs on record",

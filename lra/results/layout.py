@@ -10,6 +10,7 @@ CHECKPOINT, JOURNAL, LOG = "best.ckpt", "journal.json", "log.txt"
 UNFINISHED = "unfinished"  # the folder of a training that goes on, a rerun's beside its old record
 FINISHED = "finished"  # what UNFINISHED becomes; its RESULT counts until it has been moved
 RESULT = (CHECKPOINT, METRICS, RECORD)
+ANALYSIS = "analysis.json"  # what `analyze` leaves beside the record
 
 
 def result_file(folder: Path, name: str) -> Path:

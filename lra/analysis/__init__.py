@@ -1,0 +1,1 @@
+"""`gfsa.analysis` applied to a finished run: what `analyze` does."""

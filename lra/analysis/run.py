@@ -1,0 +1,174 @@
+"""The analysis of one finished run, from its checkpoint."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from attention_zoo import Filter, UsageError
+from attention_zoo.build import FilteredAttention
+from attention_zoo.layer import SelfAttention
+from gfsa.analysis import head_maps, observe, states
+from gfsa.analysis.dominance import ASSUMPTIONS
+from lra.analysis.depth import Smoothness, depth_of, smoothness
+from lra.analysis.sequence import Measured, measure, operators_of, rank_of
+from lra.analysis.subset import SEED, Chosen, choose
+from lra.analysis.summary import filter_states, head_of, mean, ranks_of
+from lra.analysis.swap import output_changes, swap, swappable
+from lra.evaluate import Opened, open_run
+from lra.failures import memory_errors
+from lra.results.analysis import SCHEMA, Analysis, Layer, Subset, Swap
+from lra.run.describe import now, with_plugins
+from lra.system.environment import environment
+from lra.training.fit import padding
+
+PRECISION = "model float32, spectra float64"
+
+
+class Watched:
+    """One attention layer, and what was measured of each sequence that went through it."""
+
+    def __init__(self, layer: SelfAttention) -> None:
+        self.layer = layer
+        attention = layer.attention
+        filtered = isinstance(attention, FilteredAttention)
+        self.filters: list[Filter] = list(attention.filters) if filtered else []
+        self.maps = head_maps(layer)
+        self.measured: list[Measured] = []
+        self.changes: list[Tensor] = []
+        self.operator, self.rank = "", None  # of the last sequence
+
+
+def analyze(
+    folder: Path,
+    data_dir: Path,
+    *,
+    examples: int,
+    length: int | None,
+    test: bool,
+    accelerator: str | None = None,
+    plugins: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> Analysis:
+    """Looks at a run's model on a subset of its validation data.
+
+    Args:
+        folder: of the run
+        examples: of the validation split
+        length: tokens to which each sequence is cut, but for the accuracies of swaps
+        test: whether swaps are evaluated on the test split, too
+        accelerator: None for the one of the record
+
+    Raises:
+        UsageError: the run has no checkpoint, or no attention that gives its Ā in this memory
+    """
+    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
+    chosen = choose(run.store.splits["val"], examples, length)
+    device = torch.device(run.config.accelerator)
+    model = run.model.to(device).eval()
+    layers = [Watched(one) for one in model.modules() if isinstance(one, SelfAttention)]
+    if not layers:
+        raise UsageError(f"{run.record.attention} has no Ā to analyze")
+    with memory_errors(), torch.no_grad():
+        try:
+            depth, lengths = look(run, layers, chosen, device, say)
+        except UsageError as error:
+            raise UsageError(f"{run.record.attention}: {error}") from error
+        swaps = swaps_of(run, chosen, test)
+    return Analysis(
+        schema=SCHEMA,
+        identity=run.record.identity,
+        checkpoint=run.record.training.checkpoint,
+        task=run.record.task,
+        attention=run.record.attention,
+        seed=run.record.seed,
+        finished=now(),
+        command=command(folder, len(chosen), length, test, run.config.accelerator, plugins),
+        precision=PRECISION,
+        assumptions=ASSUMPTIONS,
+        subset=Subset(
+            split="val",
+            seed=SEED,
+            examples=len(chosen),
+            sequences=len(lengths),
+            length=length,
+            tokens=sum(lengths),
+            shortest=min(lengths),
+            longest=max(lengths),
+        ),
+        layers=[layer_of(i, one, run) for i, one in enumerate(layers)],
+        depth=[depth_of(blocks, of) for blocks, of in enumerate(depth)],
+        swaps=swaps,
+        environment=environment(device),
+    )
+
+
+def look(
+    run: Opened,
+    layers: list[Watched],
+    chosen: Chosen,
+    device: torch.device,
+    say: Callable[[str], None],
+) -> tuple[list[list[Smoothness]], list[int]]:
+    """Puts each example through the model; how smooth the states are at each depth, and the tokens
+    of each sequence."""
+    depth: list[list[Smoothness]] = [[] for _ in range(len(layers) + 1)]
+    for i, (tokens, keep) in enumerate(chosen.one_by_one(padding(run.config)), start=1):
+        say(f"example {i} of {len(chosen)}")
+        with observe(run.model) as seen, states(run.model.blocks) as through:
+            run.model(tokens.to(device), keep.to(device))
+        for into, of in zip(depth, through, strict=True):
+            into += [found for one in of for found in smoothness(one)]
+        for watched, observations in zip(layers, seen, strict=True):
+            for one in observations:
+                watched.operator, watched.rank = type(one.base).__name__, rank_of(one.base)
+                for operator in operators_of(one):
+                    watched.measured.append(measure(operator, one.filters, watched.maps))
+                if swappable(watched.layer):
+                    watched.changes += output_changes(watched.layer, one)
+    lengths = [one.tokens for one in layers[0].measured]
+    if not lengths:
+        raise UsageError("the examples that were chosen have no tokens")
+    return depth, lengths
+
+
+def layer_of(i: int, watched: Watched, run: Opened) -> Layer:
+    weights, heads = run.record.filters, watched.layer.heads
+    ranks = ranks_of(watched.measured)
+    filters = filter_states(
+        watched.filters, weights.initial, weights.learned, i, heads, watched.measured
+    )
+    return Layer(
+        layer=i + 1,
+        operator=watched.operator,
+        rank=watched.rank,
+        ranks=ranks,
+        heads=[head_of(h, watched.measured, ranks, filters[h]) for h in range(heads)],
+        output_change=mean(watched.changes) if watched.changes else None,
+    )
+
+
+def swaps_of(run: Opened, chosen: Chosen, test: bool) -> list[Swap]:
+    """On whole sequences; none where no filter has both forms."""
+    if not swappable(run.model):
+        return []
+    found = [swap(run.model, chosen.split, "val subset", run.config)]
+    if test:
+        found.append(swap(run.model, run.store.splits["test"], "test", run.config))
+    return found
+
+
+def command(
+    folder: Path,
+    examples: int,
+    length: int | None,
+    test: bool,
+    accelerator: str,
+    plugins: tuple[str, ...],
+) -> str:
+    words = ["python", "run_lra.py", "analyze", folder.resolve().name, "--examples", str(examples)]
+    words += ["--length", str(length)] if length else []
+    words += ["--test"] if test else []
+    return shlex.join([*words, "--accelerator", accelerator, *with_plugins(plugins)])

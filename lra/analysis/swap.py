@@ -1,0 +1,79 @@
+"""Taylor and power in each other's place, without training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attention_zoo import Filter
+from gfsa.analysis import Observation
+from lra.analysis.sequence import has_taylor_form
+from lra.config import RunConfig
+from lra.data.batches import evaluation_batches
+from lra.data.store import Split
+from lra.results.analysis import Swap
+from lra.training.evaluation import Evaluation
+from lra.training.fit import padding
+
+OTHER = {"taylor": "power", "power": "taylor"}
+
+
+def swappable(model: nn.Module) -> list[Filter]:
+    """The filters that have both forms."""
+    return [one for one in model.modules() if isinstance(one, Filter) and has_taylor_form(one)]
+
+
+@contextmanager
+def swapped(model: nn.Module) -> Iterator[None]:
+    """Inside it, every filter of a model has the other form, with the weights it has."""
+    filters = swappable(model)
+    for one in filters:
+        one.mode = OTHER[one.mode]
+    try:
+        yield
+    finally:
+        for one in filters:
+            one.mode = OTHER[one.mode]
+
+
+def output_changes(layer: nn.Module, one: Observation) -> Tensor:
+    """‖y' − y‖_F / ‖y‖_F of each sequence (B,), y' the layer's output in the other form."""
+    with swapped(layer):
+        change = layer(one.x, one.keep) - one.y
+    if one.keep is not None:
+        change = torch.where(one.keep[..., None], change, 0.0)
+        y = torch.where(one.keep[..., None], one.y, 0.0)
+    else:
+        y = one.y
+    return change.double().norm(dim=(1, 2)) / y.double().norm(dim=(1, 2))
+
+
+def swap(model: nn.Module, split: Split, name: str, config: RunConfig) -> Swap:
+    """Accuracy on a split before and after."""
+    mode = OTHER[swappable(model)[0].mode]
+    before, labels = predictions(model, split, config)
+    with swapped(model):
+        after, _ = predictions(model, split, config)
+    changed = (before.argmax(-1) != after.argmax(-1)).double().mean().item()
+    return Swap(mode, name, evaluated(before, labels), evaluated(after, labels), changed)
+
+
+def predictions(model: nn.Module, split: Split, config: RunConfig) -> tuple[Tensor, Tensor]:
+    """Logits and labels of every example, the longest first."""
+    device = next(model.parameters()).device
+    batch = config.protocol.training.batch
+    batches = evaluation_batches(split, batch, padding(config), micro=config.micro_batch)
+    found = [
+        (model(tokens.to(device), keep.to(device)).float().cpu(), labels)
+        for tokens, keep, labels in batches
+    ]
+    logits, labels = zip(*found, strict=True)
+    return torch.cat(logits), torch.cat(labels)
+
+
+def evaluated(logits: Tensor, labels: Tensor) -> Evaluation:
+    loss = F.cross_entropy(logits.double(), labels).item()
+    right = (logits.argmax(-1) == labels).double().mean().item()
+    return Evaluation(loss, right, len(labels))

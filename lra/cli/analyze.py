@@ -1,0 +1,66 @@
+"""`analyze`: what the attention layers of finished runs do."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lra.cli.common import say
+from lra.cli.options import PROGRAM, Parser, add
+from lra.cli.values import length, positive
+from lra.system import interrupts
+
+EXAMPLES = 16
+
+
+def parser() -> Parser:
+    made = Parser(
+        f"{PROGRAM} analyze",
+        "Looks at the attention layers of finished runs on a fixed subset of the validation split: "
+        "learned weights, spectra, frequency responses, smoothing through depth, Taylor against "
+        "power. Prints tables and leaves analysis.json beside each record, which `figure` and "
+        "`report` draw.",
+    )
+    add(made, "run", nargs="+")
+    about = "of the validation split, the same for all runs; default: %(default)s"
+    made.add_argument("--examples", metavar="N", type=positive, default=EXAMPLES, help=about)
+    about = "cut each sequence to its first N tokens, for an attention that has to write down its "
+    about += "Ā (N×N); default: whole sequences"
+    made.add_argument("--length", metavar="N", type=length, help=about)
+    about = "put Taylor and power in each other's place on the test split, too"
+    made.add_argument("--test", action="store_true", help=about)
+    add(made, "--accelerator", default=None, help="default: the record's")
+    add(made, "--plugin", "--data-dir", "--results")
+    return made
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    from lra.results.reading import find_finished
+
+    folders = dict.fromkeys(find_finished(name, options.results) for name in options.run)
+    from lra.analysis.run import analyze  # with Lightning, whose import takes seconds
+    from lra.results.analysis import write_analysis
+    from lra.results.tables import render
+    from lra.results.tables.analysis import analysis_tables
+
+    for folder in folders:
+        with interrupts.obeyed():
+            found = analyze(
+                folder,
+                options.data_dir,
+                examples=options.examples,
+                length=options.length,
+                test=options.test,
+                accelerator=options.accelerator,
+                plugins=tuple(options.plugin),
+                say=progress(folder),
+            )
+        print(render(analysis_tables(found), "github"))
+        say(f"written: {write_analysis(folder, found)}")
+    return 0
+
+
+def progress(folder: Path) -> Callable[[str], None]:
+    """Lines for a person who waits; nothing in a file."""
+    shown = sys.stderr.isatty()
+    return lambda line: say(f"{folder.name}: {line}") if shown else None

@@ -1,0 +1,191 @@
+"""What `analyze` found in a run: one JSON beside its record.
+
+Numbers are means over the sequences of the subset, None where one is not finite. What each is, with
+its source, stands in the docstrings of `gfsa.analysis` and in docs/analysis.md.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from attention_zoo import UsageError
+from lra.results.layout import ANALYSIS
+from lra.results.record import Count, Record, Share
+from lra.system.environment import Environment
+from lra.system.files import write_json
+from lra.training.evaluation import Evaluation
+from lra.training.weights import Weights
+from lra.typed import frozen, load
+
+SCHEMA = 1
+# Cycles a token at which Fourier responses are given, 0 for the mean.
+FREQUENCIES = [i / 64 for i in range(33)]
+Number = float | None
+Numbers = list[Number]
+Rank = Annotated[int, Field(ge=1)]
+
+
+def _require_ours(schema: int) -> int:
+    if schema != SCHEMA:
+        raise UsageError(
+            f"made by another version of lra-gfsa: schema {schema}, this one reads {SCHEMA}; "
+            "`analyze` the run again"
+        )
+    return schema
+
+
+@frozen
+class Subset:
+    """The examples that were looked at: drawn from the validation split by `seed`, the same for all
+    runs on these data. sequences: two an example where examples are pairs; tokens: of all of them,
+    shortest and longest: of one, after `length`, to which each was cut where it is not None."""
+
+    split: Literal["val"]
+    seed: int
+    examples: Count
+    sequences: Count
+    length: int | None
+    tokens: Count
+    shortest: Count
+    longest: Count
+
+
+@frozen
+class Gap:
+    """GFSA's Taylor form against the power that it stands for, of this order; mode: which the run
+    had. distance: of the operators in spectral norm; power: the norm of the power."""
+
+    K: int
+    mode: Literal["taylor", "power"]
+    distance: Number
+    power: Number
+
+
+@frozen
+class FilterState:
+    """One filter in one head. weights: by name, before and after training. verdict, scale,
+    distance: what it collapsed to, c and the distance from c Ā on [−1, 1]; None for a filter that
+    is no polynomial of Ā. gap: None for one without a Taylor form."""
+
+    name: str
+    initial: dict[str, Weights]
+    learned: dict[str, Weights]
+    verdict: str | None
+    scale: Number
+    distance: Number
+    gap: Gap | None
+
+
+@frozen
+class Shares:
+    """smoothing, sharpening: of the eigenvalues of W_V W_O; smooths, sharpens: of the sequences, by
+    their dominating pair."""
+
+    smoothing: Share
+    sharpening: Share
+    smooths: Share
+    sharpens: Share
+
+
+@frozen
+class Head:
+    """eigenvalues, singular_values, response: |λ|, σ and |h(λ)| at the ranks of the layer, largest
+    first. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES. base_distance:
+    from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the filters make of
+    it. None where there is no filter, or none that is a polynomial of Ā."""
+
+    eigenvalues: Numbers
+    singular_values: Numbers
+    second: Number
+    fourier: Numbers
+    dominance: Shares
+    response: Numbers | None
+    at_zero: Number
+    fourier_filtered: Numbers | None
+    base_distance: Number
+    dominance_filtered: Shares | None
+    filters: list[FilterState]
+
+
+@frozen
+class Layer:
+    """operator: its class. rank: R of its factors, from which the spectra are exact at any N; None
+    for those of Ā itself. output_change: ‖y' − y‖/‖y‖ of the layer's output with the other of
+    Taylor and power in the filter, on the layer's own input."""
+
+    layer: Rank
+    operator: str
+    rank: int | None
+    ranks: list[Rank]
+    heads: list[Head]
+    output_change: Number
+
+
+@frozen
+class Depth:
+    """The hidden state after so many blocks, 0 for what goes into the first. singular_values: σ/σ₁
+    at the ranks."""
+
+    blocks: Count
+    high_over_low: Number
+    cosine: Number
+    effective_rank: Number
+    ranks: list[Rank]
+    singular_values: Numbers
+
+
+@frozen
+class Swap:
+    """Accuracy with `mode` put in the place of the one that was trained, without training. changed:
+    share of the predictions."""
+
+    mode: Literal["taylor", "power"]
+    split: Literal["val subset", "test"]
+    before: Evaluation
+    after: Evaluation
+    changed: Share
+
+
+@frozen
+class Analysis:
+    """identity, checkpoint: of the run, by its record. assumptions: of the shares by dominance.
+    precision: in which the model ran, and the spectra were computed."""
+
+    schema: Annotated[int, AfterValidator(_require_ours)]
+    identity: str
+    checkpoint: str
+    task: str
+    attention: str
+    seed: int
+    finished: str
+    command: str
+    precision: str
+    assumptions: str
+    subset: Subset
+    layers: list[Layer]
+    depth: list[Depth]
+    swaps: list[Swap]
+    environment: Environment
+
+
+def write_analysis(folder: Path, analysis: Analysis) -> Path:
+    path = folder / ANALYSIS
+    write_json(path, asdict(analysis))
+    return path
+
+
+def read_analysis(folder: Path, record: Record) -> Analysis | None:
+    """The analysis in the folder of a run; None where there is none, or one of weights that the run
+    no longer has. UsageError names the file and what is wrong with it."""
+    path = folder / ANALYSIS
+    try:
+        found = load(Analysis, path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    return found if found.checkpoint == record.training.checkpoint else None
