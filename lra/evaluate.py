@@ -1,15 +1,16 @@
 """A finished run's checkpoint, evaluated again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytorch_lightning as pl
 import torch
 
 from attention_zoo import UsageError, parse_spec
 from lra.config import ONE_DEVICE, RunConfig, choose_accelerator, require_support
-from lra.data.store import Store
+from lra.data.store import Split, Store
 from lra.failures import memory_errors
-from lra.model import Encoder, build_model
+from lra.model import build_model
 from lra.results.layout import CHECKPOINT, RECORD, result_file
 from lra.results.record import Record, read_record
 from lra.run.data import open_data
@@ -20,13 +21,24 @@ from lra.training.module import Classifier
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A finished run: what it was, its data, and its model with the weights of its checkpoint."""
+class Finished:
+    """A finished run with its weights, ready to be evaluated."""
 
     record: Record
     config: RunConfig
     store: Store
-    model: Encoder
+    module: Classifier
+    trainer: pl.Trainer
+
+    def evaluate(self, split: str, examples: Split | None = None) -> Evaluation:
+        """Loss and accuracy on a split. examples: in the place of those of the store."""
+        store = self.store
+        if examples is not None:
+            store = replace(store, splits=store.splits | {split: examples})
+        batches = evaluation(store, split, self.config, self.trainer)
+        with memory_errors():
+            self.trainer.test(self.module, batches, verbose=False)
+        return self.module.evaluation
 
 
 def open_run(
@@ -35,12 +47,9 @@ def open_run(
     *,
     accelerator: str | None = None,
     plugins: tuple[str, ...] = (),
-) -> Opened:
-    """The run in a folder, its model on the CPU.
-
-    accelerator: None for the one of the record. Raises UsageError where the checkpoint is not the
-    one that the record describes, or the data are not those of the run.
-    """
+) -> Finished:
+    """accelerator: None for the one of the record. Raises UsageError where the checkpoint is not
+    the one that the record describes, or the data are not those of the run."""
     record = read_record(result_file(folder, RECORD))
     config = RunConfig(
         task=record.task,
@@ -57,12 +66,16 @@ def open_run(
     require_support(config)
     checkpoint = result_file(folder, CHECKPOINT)
     if not checkpoint.is_file() or sha256_of(checkpoint) != record.training.checkpoint:
-        raise UsageError(f"{checkpoint} is missing, or not the checkpoint that {RECORD} describes")
+        raise UsageError(
+            f"{checkpoint} is missing, or not the checkpoint that {RECORD} describes: repeat the "
+            "run with --rerun"
+        )
     store = open_data(config, data_dir, lambda line: None)
     model = build_model(config.attention, config.protocol, config.task, config.seed)
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model.load_state_dict(content["state_dict"])
-    return Opened(record, config, store, model)
+    module = Classifier(model, config.protocol.training, config.seed)
+    return Finished(record, config, store, module, new_trainer(config, ONE_DEVICE, logger=False))
 
 
 def evaluate(
@@ -73,13 +86,7 @@ def evaluate(
     accelerator: str | None = None,
     plugins: tuple[str, ...] = (),
 ) -> tuple[Record, Evaluation]:
-    """The record of a run, and the loss and accuracy of its checkpoint on a split, made anew;
-    raises what `open_run` does."""
+    """The record of a run, and the loss and accuracy of its checkpoint on a split, made anew; as
+    `open_run` takes and raises."""
     run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
-    config = run.config
-    module = Classifier(run.model, config.protocol.training, config.seed)
-    trainer = new_trainer(config, ONE_DEVICE, logger=False)
-    batches = evaluation(run.store, split, config, trainer)
-    with memory_errors():
-        trainer.test(module, batches, verbose=False)
-    return run.record, module.evaluation
+    return run.record, run.evaluate(split)

@@ -1,13 +1,14 @@
 """What a filter makes of each part of the spectrum, in two senses that differ."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from attention_zoo import AttentionOperator
-from gfsa.analysis.spectra import real_factors, real_matrix
+from attention_zoo import AttentionOperator, DenseOperator
+
+TOGETHER = 64  # frequencies whose waves are held at once
 
 
 def response(filter: nn.Module, eigenvalues: Tensor) -> Tensor | None:
@@ -46,46 +47,53 @@ def _values(filter: Any, eigenvalues: Tensor) -> Tensor | None:
     return result
 
 
-def fourier_response(of: AttentionOperator | Tensor, keep: Tensor | None = None) -> Tensor:
+def fourier_response(
+    of: AttentionOperator | Tensor, keep: Tensor | None = None, frequencies: Tensor | None = None
+) -> Tensor:
     """|diag(F A F⁻¹)|, F the discrete Fourier transform over the real tokens: how much of each
     frequency A returns at the same frequency.
 
-    It is what the literature draws as a filter's frequency response (Wang et al. 2022, arXiv
-    2203.05962, use the transform; the exact formula of the picture is not published, so this
-    is our reading). It is the response |h(λ)| only where A is circulant: else F does not
-    diagonalise A, and what leaks into other frequencies is not seen. Entry k is the frequency of
-    k/n cycles a token; entry 0 is the mean.
+    It is what the literature draws as a filter's frequency response (after Wang et al. 2022, arXiv
+    2203.05962; no formula of the picture is published, so this is our reading of it). It is
+    |h(λ)| only where A is circulant: else F does not diagonalise A, and what leaks into other
+    frequencies is not seen. A is applied to the waves and never written down.
 
     Args:
-        of: an operator (of low rank: O(N R log N), without Ā), or A (B, H, N, N)
+        of: an operator, with filters or without, or A (B, H, N, N)
         keep: (B, N), with a tensor; an operator has its own
+        frequencies: (m,) long, k for k cycles over the real tokens, 0 for their mean; all N if None
 
     Returns:
-        (B, H, N), for an example of n real tokens zero from entry n on.
+        (B, H, m); 0 for a k that is not below an example's number of real tokens.
     """
-    if isinstance(of, Tensor):
-        left, right = of.detach().double(), None
-    else:
-        keep, parts = of.keep, real_factors(of)
-        left, right = (real_matrix(of), None) if parts is None else parts
-    result = left.new_zeros(left.shape[:-1])
-    for b, real in _real(keep, len(left), left.shape[-2], left.device):
-        if right is None:
-            of_rows = torch.fft.fft(left[b][:, real][:, :, real], dim=-2)
-            found = torch.fft.ifft(of_rows, dim=-1).diagonal(dim1=-2, dim2=-1)
-        else:
-            to, back = torch.fft.fft(left[b][:, real], dim=-2), right[b][:, :, real]
-            found = torch.einsum("hkr,hrk->hk", to, torch.fft.ifft(back, dim=-1))
-        result[b, :, : len(real)] = found.abs()
-    return result
+    operator = DenseOperator(of, keep) if isinstance(of, Tensor) else of
+    B, _, N, _ = operator.shape
+    device = operator.like.device
+    real = operator.keep
+    if real is None:
+        real = torch.ones(B, N, dtype=torch.bool, device=device)
+    count = real.sum(1)[:, None]
+    phase = (real.cumsum(1) - 1) * (2 * torch.pi / count.clamp(min=1).double())  # (B, N)
+    size = torch.where(real, 1.0, 0.0).double()
+    found = []
+    for k in (torch.arange(N) if frequencies is None else frequencies).to(device).split(TOGETHER):
+        wave = torch.polar(size[..., None].expand(-1, -1, len(k)), phase[..., None] * k)
+        made = torch.complex(*_applied(operator, torch.cat([wave.real, wave.imag], -1)))
+        made = torch.where(real[:, None, :, None], made, 0.0)  # rows of pads may hold anything
+        diagonal = (wave.conj()[:, None] * made).sum(-2).abs() / count.clamp(min=1)[:, None]
+        found.append(torch.where(k < count[:, None], diagonal, 0.0))
+    return torch.cat(found, -1)
 
 
-def _real(
-    keep: Tensor | None, B: int, N: int, device: torch.device
-) -> Iterator[tuple[int, Tensor]]:
-    """Each example with the places of its real tokens; of none where it has none."""
-    for b in range(B):
-        every = torch.arange(N, device=device)
-        real = every if keep is None else every[keep[b]]
-        if len(real):
-            yield b, real
+def _applied(operator: AttentionOperator, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """A times (B, N, 2m) columns for every head, as two float64 (B, H, N, m): in blocks as wide as
+    what the operator was made from, so that a kernel gets the width it is for."""
+    B, H, N, _ = operator.shape
+    width = max(1, operator.like.shape[-1])
+    total = columns.shape[-1]
+    columns = nn.functional.pad(columns, (0, -total % width)).to(operator.like.dtype)
+    parts = columns[:, None].expand(B, H, N, -1).split(width, -1)
+    with torch.no_grad():
+        made = torch.cat([(operator @ part.contiguous()).double() for part in parts], -1)
+    real, imaginary = made[..., :total].chunk(2, -1)
+    return real.contiguous(), imaginary.contiguous()

@@ -17,8 +17,8 @@ from lra.analysis.sequence import Measured, measure, operators_of, rank_of
 from lra.analysis.subset import SEED, Chosen, choose
 from lra.analysis.summary import filter_states, head_of, mean, ranks_of
 from lra.analysis.swap import output_changes, swap, swappable
-from lra.evaluate import Opened, open_run
-from lra.failures import memory_errors
+from lra.evaluate import Finished, open_run
+from lra.failures import OutOfMemory, memory_errors
 from lra.results.analysis import SCHEMA, Analysis, Layer, Subset, Swap
 from lra.run.describe import now, with_plugins
 from lra.system.environment import environment
@@ -67,16 +67,19 @@ def analyze(
     run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
     chosen = choose(run.store.splits["val"], examples, length)
     device = torch.device(run.config.accelerator)
-    model = run.model.to(device).eval()
+    model = run.module.model.to(device).eval()
     layers = [Watched(one) for one in model.modules() if isinstance(one, SelfAttention)]
     if not layers:
         raise UsageError(f"{run.record.attention} has no Ā to analyze")
-    with memory_errors(), torch.no_grad():
+    with torch.no_grad():
         try:
-            depth, lengths = look(run, layers, chosen, device, say)
+            with memory_errors():
+                depth, lengths = look(run, layers, chosen, device, say)
+                swaps = swaps_of(run, chosen, test)
+        except OutOfMemory as error:
+            raise OutOfMemory(f"{run.record.attention}: memory ran out: use --length") from error
         except UsageError as error:
             raise UsageError(f"{run.record.attention}: {error}") from error
-        swaps = swaps_of(run, chosen, test)
     return Analysis(
         schema=SCHEMA,
         identity=run.record.identity,
@@ -106,7 +109,7 @@ def analyze(
 
 
 def look(
-    run: Opened,
+    run: Finished,
     layers: list[Watched],
     chosen: Chosen,
     device: torch.device,
@@ -114,11 +117,12 @@ def look(
 ) -> tuple[list[list[Smoothness]], list[int]]:
     """Puts each example through the model; how smooth the states are at each depth, and the tokens
     of each sequence."""
+    model = run.module.model
     depth: list[list[Smoothness]] = [[] for _ in range(len(layers) + 1)]
     for i, (tokens, keep) in enumerate(chosen.one_by_one(padding(run.config)), start=1):
         say(f"example {i} of {len(chosen)}")
-        with observe(run.model) as seen, states(run.model.blocks) as through:
-            run.model(tokens.to(device), keep.to(device))
+        with observe(model) as seen, states(model.blocks) as through:
+            model(tokens.to(device), keep.to(device))
         for into, of in zip(depth, through, strict=True):
             into += [found for one in of for found in smoothness(one)]
         for watched, observations in zip(layers, seen, strict=True):
@@ -134,7 +138,7 @@ def look(
     return depth, lengths
 
 
-def layer_of(i: int, watched: Watched, run: Opened) -> Layer:
+def layer_of(i: int, watched: Watched, run: Finished) -> Layer:
     weights, heads = run.record.filters, watched.layer.heads
     ranks = ranks_of(watched.measured)
     filters = filter_states(
@@ -150,13 +154,14 @@ def layer_of(i: int, watched: Watched, run: Opened) -> Layer:
     )
 
 
-def swaps_of(run: Opened, chosen: Chosen, test: bool) -> list[Swap]:
+def swaps_of(run: Finished, chosen: Chosen, test: bool) -> list[Swap]:
     """On whole sequences; none where no filter has both forms."""
-    if not swappable(run.model):
+    model = run.module.model
+    if not swappable(model):
         return []
-    found = [swap(run.model, chosen.split, "val subset", run.config)]
+    found = [swap(model, chosen.split, "val subset", run.config)]
     if test:
-        found.append(swap(run.model, run.store.splits["test"], "test", run.config))
+        found.append(swap(model, run.store.splits["test"], "test", run.config))
     return found
 
 

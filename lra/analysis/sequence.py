@@ -60,10 +60,8 @@ def has_taylor_form(graph_filter: object) -> bool:
 
 
 def rank_of(operator: AttentionOperator) -> int | None:
-    """R of an operator whose spectrum its factors give; None where Ā itself must."""
-    if isinstance(operator, FactoredOperator) and operator.left.shape[-1] < operator.shape[-1]:
-        return operator.left.shape[-1]
-    return None
+    """R of its factors; None for an operator without."""
+    return operator.left.shape[-1] if isinstance(operator, FactoredOperator) else None
 
 
 def operators_of(one: Observation) -> list[AttentionOperator]:
@@ -72,8 +70,8 @@ def operators_of(one: Observation) -> list[AttentionOperator]:
     base = one.base
     B, H, N, _ = base.shape
     real = [slice(None) if one.keep is None else mask.nonzero()[:, 0] for mask in _masks(one, B)]
-    if rank_of(base) is not None:
-        left, right = base.left.double(), base.right.double()  # type: ignore[attr-defined]
+    if isinstance(base, FactoredOperator):
+        left, right = base.left.double(), base.right.double()
         return [
             FactoredOperator(left[b : b + 1, :, at], right[b : b + 1, :, :, at])
             for b, at in enumerate(real)
@@ -137,8 +135,9 @@ def measure(operator: AttentionOperator, filters: Sequence[Filter], maps: Tensor
 
 
 def _fourier(operator: AttentionOperator) -> np.ndarray:  # (H, frequencies)
-    """At FREQUENCIES, between those of the sequence on a line."""
-    found = fourier_response(operator)[0].cpu().numpy()
-    N = found.shape[-1]
-    own = np.arange(N // 2 + 1) / N
-    return np.array([np.interp(FREQUENCIES, own, head[: N // 2 + 1]) for head in found])
+    """At FREQUENCIES, from the nearest of the sequence's own, between them on a line."""
+    N = operator.shape[-1]
+    own = np.unique(np.round(np.array(FREQUENCIES) * N)).astype(int)
+    own = own[own <= N // 2]
+    found = fourier_response(operator, frequencies=torch.from_numpy(own))[0].cpu().numpy()
+    return np.array([np.interp(FREQUENCIES, own / N, head) for head in found])

@@ -111,9 +111,10 @@ class Head:
 
 @frozen
 class Layer:
-    """operator: its class. rank: R of its factors, from which the spectra are exact at any N; None
-    for those of Ā itself. output_change: ‖y' − y‖/‖y‖ of the layer's output with the other of
-    Taylor and power in the filter, on the layer's own input."""
+    """operator: its class. rank: R of its factors, from which the spectra of more than R tokens are
+    exact; None for an operator without, whose Ā was written down. output_change: ‖y' − y‖/‖y‖ of
+    the layer's output with the other of Taylor and power in the filter, on the layer's own
+    input."""
 
     layer: Rank
     operator: str

@@ -141,7 +141,10 @@ def find_finished(name: str, results: Results) -> Path:
     """The folder of a run with a result, given as `find_run` takes it."""
     folder = find_run(name, results)
     if not result_file(folder, RECORD).is_file():
-        raise UsageError(f"{folder} has no finished run, only the record of its failure")
+        raise UsageError(
+            f"{folder} has no finished run, only the record of its failure (`results show` has the "
+            "reason)"
+        )
     return folder
 
 

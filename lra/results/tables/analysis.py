@@ -121,10 +121,15 @@ def analysis_tables(found: Analysis) -> list[Table]:
 
 
 def _heads_caption(found: Analysis) -> list[str]:
-    ranks = {layer.rank for layer in found.layers}
-    exact = f"factors of rank {', '.join(map(str, ranks))}" if None not in ranks else "Ā itself"
-    return [
-        f"Spectra from {exact}.",
-        "Smoothing, sharpening: shares of the eigenvalues of W_V W_O dominated so; this "
-        f"{found.assumptions}.",
-    ]
+    ranks = sorted({layer.rank for layer in found.layers if layer.rank})
+    exact = (
+        f"the factors of Ā, of rank {', '.join(map(str, ranks))}" if ranks else "Ā, written down"
+    )
+    lines = [f"Spectra from {exact}; |λ₂| is the second largest."]
+    if any(head.filters for layer in found.layers for head in layer.heads):
+        lines.append(
+            "Collapsed to: the filter's polynomial on [−1, 1]. From c Ā: its distance from the "
+            "nearest multiple of Ā on the spectrum."
+        )
+    shares = "Smoothing, sharpening: shares of the eigenvalues of W_V W_O that it dominates so; it"
+    return [*lines, f"{shares} {found.assumptions}."]

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from attention_zoo import FilteredOperator
+from attention_zoo import FilteredOperator, build_attention
 from gfsa import GraphFilter
 from gfsa.analysis import (
     base_multiple,
@@ -69,11 +69,17 @@ def test_where_the_transform_does_not_diagonalise_the_two_differ():
     assert np.allclose(found, expected) and found[1] < 0.6
 
 
+@pytest.mark.parametrize("filtered", [False, True])
 @pytest.mark.parametrize("R", [4, 20])
-def test_factors_and_padding_give_the_transform_of_the_real_tokens(R):
+def test_factors_filters_and_padding_give_the_transform_of_the_real_tokens(R, filtered):
     keep = torch.tensor([[True] * 9, [True, False, True, True, False, True, True, True, False]])
     operator = factored(N=9, R=R, keep=keep)
     matrix = operator.left @ operator.right
+    operator.left[~keep[:, None].expand(-1, 3, -1)] = torch.nan
+    if filtered:
+        one = GraphFilter(3, K=4, w0=-0.5, wK=0.25)
+        operator = FilteredOperator(operator, one)
+        matrix = one.reference(matrix).detach()
     found = fourier_response(operator)
     assert torch.allclose(found, fourier_response(matrix, keep))
     for b in range(2):
@@ -83,6 +89,20 @@ def test_factors_and_padding_give_the_transform_of_the_real_tokens(R):
         part = matrix[b, 2][real][:, real].numpy()
         expected = np.abs(np.diag(F @ part @ np.linalg.inv(F)))
         assert np.allclose(found[b, 2, :n], expected) and not found[b, 2, n:].any()
+    some = torch.tensor([4, 0, 8])
+    assert torch.allclose(fourier_response(operator, frequencies=some), found[..., some])
+
+
+def test_the_transform_goes_through_a_kernel_in_its_own_width_and_dtype():
+    attention = build_attention("sdpa", heads=2, head_dim=8, max_len=90)
+    operator = attention(*torch.randn(2, 1, 2, 90, 8))
+    widths = []
+    apply, operator._apply = operator._apply, lambda v: widths.append(v.shape[-1]) or apply(v)
+    found = fourier_response(operator)
+    assert set(widths) == {8} and found.shape == (1, 2, 90)
+    with torch.no_grad():
+        expected = fourier_response(operator.dense().double())
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
