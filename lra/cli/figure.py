@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from lra.protocols import Protocol, get_protocol
 
 if TYPE_CHECKING:
     from lra.measure.sheet import Sheet
+    from lra.results.analysis import Analysis
     from lra.results.comparable import Recorded
     from lra.results.curves import Curve
     from lra.results.figures.chart import Chart
@@ -24,6 +26,18 @@ NEEDS = {
     "tasks": "runs with a result",
     "curves": "runs with a learning curve",
     "growth": "measured rows with figures",
+    "weights": "analyzed runs with filters",
+    "spectra": "analyzed runs",
+    "response": "analyzed runs",
+    "smoothing": "analyzed runs",
+}
+
+# Those of what `analyze` found, with the function of lra.results.figures that makes their charts.
+ANALYSES = {
+    "weights": "weight_charts",
+    "spectra": "spectrum_charts",
+    "response": "response_charts",
+    "smoothing": "smoothing_charts",
 }
 
 
@@ -33,7 +47,9 @@ def parser() -> Parser:
         "Draws figures from what is on record, as PNG, SVG and PDF, and prints their paths. "
         "bubble: accuracy against training time, a circle's area for memory, arrows to the "
         "filtered attention. growth: time and memory against N. curves: learning curves. tasks: "
-        "accuracy by task. What is not comparable never shares a figure: each group has its own.",
+        "accuracy by task. Of runs that `analyze` has looked at: weights; spectra; response, on "
+        "the spectrum and in its Fourier form; smoothing through depth. What is not comparable "
+        "never shares a figure: each group has its own.",
         require_tasks,
     )
     made.add_argument("kind", choices=tuple(NEEDS))
@@ -92,10 +108,29 @@ def charts_of(
         for folder, record in runs
         if record.attention in wanted and (options.task is None or record.task in options.task)
     ]
+    if options.kind in ANALYSES:
+        return analysis_charts(options.kind, shown)
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
     records = [record for _, record in shown]
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
+
+
+def analysis_charts(kind: str, runs: "list[tuple[Path, Recorded]]") -> "list[Chart]":
+    """The charts of a kind of ANALYSES; an analysis that cannot be read is named."""
+    make = getattr(importlib.import_module(f"lra.results.figures.{kind}"), ANALYSES[kind])
+    return make([(record, analysis_of(folder, record)) for folder, record in runs])
+
+
+def analysis_of(folder: Path, record: "Recorded") -> "Analysis | None":
+    from lra.results.analysis import read_analysis
+    from lra.results.record import Record
+
+    try:
+        return read_analysis(folder, record) if isinstance(record, Record) else None
+    except UsageError as error:
+        say(f"skipped: {error}")
+        return None
 
 
 def curve_of(folder: Path, record: "Recorded") -> "Curve":
