@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attention_zoo import UsageError
 from attention_zoo.errors import quoted
+from lra.results.analysis import Analysis, read_analysis
 from lra.results.curves import Curve, read_curve
 from lra.results.layout import FAILURE, RECORD, RUNS, result_file
 from lra.results.record import Failure, Record, read_record
@@ -18,11 +19,13 @@ NAMED = 8  # candidates that an error names
 
 @dataclass(frozen=True)
 class Run:
-    """A record, the name of its folder and, where it was read, its learning curve."""
+    """A record, the name of its folder and, where they were read, its learning curve and what
+    `analyze` found."""
 
     name: str
     record: Record | Failure
     curve: Curve = field(default=Curve(()))
+    analysis: Analysis | None = None
 
 
 def read_records(results: Results) -> Iterator[Record | Failure | UsageError]:
@@ -50,16 +53,24 @@ def read_runs(results: Results, tasks: Sequence[str] | None = None) -> tuple[lis
     with its path under its folder of results: the page is for others."""
     runs: dict[str, Run] = {}
     damaged = []
+
+    def skip(folder: Path, error: UsageError) -> None:
+        damaged.append(str(error).replace(f"{folder.parents[1]}{os.sep}", ""))
+
     for folder, record in runs_on_record(results):
         if isinstance(record, UsageError):
-            damaged.append(str(record).replace(f"{folder.parents[1]}{os.sep}", ""))
+            skip(folder, record)
         elif tasks is None or record.task in tasks:
             name = folder.name
             while name in runs:  # other results of a run, from another folder
                 name += "'"
             curve = read_curve(folder)
             missing = curve.missing and curve.missing.replace(f"{folder}{os.sep}", "")
-            runs[name] = Run(name, record, replace(curve, missing=missing))
+            try:
+                analysis = read_analysis(folder, record) if isinstance(record, Record) else None
+            except UsageError as error:
+                analysis = skip(folder, error)
+            runs[name] = Run(name, record, replace(curve, missing=missing), analysis)
     return list(runs.values()), damaged
 
 

@@ -89,8 +89,9 @@ def subset_note(found: Sequence[Analysis]) -> str:
             for one in found
         }
     )
-    machines = sorted({one.environment.machine for one in found})
-    return f"Means over {', or '.join(subsets)}; analyzed on {', '.join(machines)}."
+    machines = ", ".join(sorted({one.environment.machine for one in found}))
+    several = "different subsets: " * (len(subsets) > 1)
+    return f"Analyzed on {several}{'; '.join(subsets)}. Machine of the analysis: {machines}."
 
 
 def mean_at(

@@ -1,6 +1,7 @@
 """How smooth the hidden states become through depth: x beside x+gfsa."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,11 +61,9 @@ def _lines(attention: str, found: Analyses, name: str) -> list[Series]:
     seeds = [_curve(one, name) for one in found.of[attention]]
     common = sorted(set.intersection(*map(set, seeds)))
     thin = [
-        Series(
-            attention, list(one), list(one.values()), f"{attention}, seed", joined=True, thin=True
-        )
-        for one in seeds
-        if len(seeds) > 1 and one
+        replace(line(attention, curve), name=f"{attention}, seed {one.seed}", thin=True)
+        for one, curve in zip(found.of[attention], seeds, strict=True)
+        if len(seeds) > 1 and curve
     ]
     mean = {at: float(np.mean([one[at] for one in seeds])) for at in common}
     if not common:

@@ -23,16 +23,28 @@ from lra.results.figures.bubble import bubble_charts
 from lra.results.figures.curves import curve_charts, run_panels
 from lra.results.figures.growth import growth_charts
 from lra.results.figures.palette import Looks
+from lra.results.figures.response import response_charts
+from lra.results.figures.smoothing import smoothing_charts
+from lra.results.figures.spectra import spectrum_charts
 from lra.results.figures.tasks import task_charts
+from lra.results.figures.weights import weight_charts
 from lra.results.published import read_published
 from lra.results.reading import Run
 from lra.results.report import head
 from lra.results.summary import Group, accuracy_groups
 from lra.results.table import Cell, Table
+from lra.results.tables.analysis import analysis_tables
 from lra.results.tables.runs import COLUMNS
 from lra.system.files import whole
 
 CHOICES = ("task", "family", "filter", "ended")  # columns of the runs that rows are chosen by
+
+ANALYZED = {  # what `analyze` found
+    "Smoothing through depth": smoothing_charts,
+    "Learned weights of filters": weight_charts,
+    "Spectra": spectrum_charts,
+    "Responses of the layers": response_charts,
+}
 
 
 def write_page(path: Path, page: str) -> None:
@@ -58,11 +70,13 @@ def page(
     records = [run.record for run in runs]
     published = read_published()
     compared = [(one, head.comparison(one, published)) for one in accuracy_groups(records)]
+    analyzed = [(run.record, run.analysis) for run in runs]
     charts = {
         "Accuracy against training time": bubble_charts(records),
         "Time and memory against N": growth_charts(sheets),
         "Learning curves": curve_charts((run.record, run.curve) for run in runs),
         "Accuracy by task": task_charts(records),
+        **{name: make(analyzed) for name, make in ANALYZED.items()},
     }
     # An attention looks the same in each.
     measured = [row.attention for sheet in sheets for row in sheet.rows]
@@ -135,7 +149,8 @@ def _runs(
         record = run.record
         filters = filter_rows(record.filters) if hasattr(record, "filters") else []
         text = texts[conditions(record), column_of(record)]
-        html = [template.render(run=run, record=record, filters=filters, comparable=text)]
+        found = analysis_tables(run.analysis) if run.analysis else []
+        html = [template.render(run=run, filters=filters, comparable=text, analysis=found)]
         html += [section.render(title=name, pairs=of) for name, of in sections(record).items()]
         panels = run_panels(record.attention, run.curve) if run.curve.points else []
         listed.append(

@@ -131,5 +131,5 @@ def _heads_caption(found: Analysis) -> list[str]:
             "Collapsed to: the filter's polynomial on [−1, 1]. From c Ā: its distance from the "
             "nearest multiple of Ā on the spectrum."
         )
-    shares = "Smoothing, sharpening: shares of the eigenvalues of W_V W_O that it dominates so; it"
-    return [*lines, f"{shares} {found.assumptions}."]
+    shares = "Smoothing, sharpening: shares of the eigenvalues of W_V W_O for which it dominates"
+    return [*lines, f"{shares}; this {found.assumptions}."]
