@@ -33,7 +33,7 @@ SLOW = {
         )
     ),
 }
-FOLDERS = ("lra/measure", "lra/results/figures", "lra/results/report")
+FOLDERS = ("lra/analysis", "lra/measure", "lra/results/figures", "lra/results/report")
 KEPT = ("reference", "poison", "rows")
 
 

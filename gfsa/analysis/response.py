@@ -15,8 +15,9 @@ def response(filter: nn.Module, eigenvalues: Tensor) -> Tensor | None:
     """|h(λ)| of a filter H = h(Ā), the factor by which it scales the eigenvector of λ.
 
     Args:
-        filter: with `response`, or with `coefficients` c₀, c₁, … of h(λ) = Σ cₖ λᵏ, per head
-        eigenvalues: (…, H, n) complex or real
+        filter: with a `response`, h(λ) for complex λ (…, H, n), or with `coefficients` c₀, c₁, …
+            of h(λ) = Σ cₖ λᵏ, per head
+        eigenvalues: (…, H, n), complex
 
     Returns:
         (…, H, n), or None where H is no polynomial of Ā.
@@ -42,7 +43,7 @@ def _values(filter: Any, eigenvalues: Tensor) -> Tensor | None:
     result = torch.zeros_like(eigenvalues)
     for coefficient in reversed(filter.coefficients()):
         if isinstance(coefficient, Tensor):
-            coefficient = coefficient.detach().to(eigenvalues.dtype).view(-1, 1)
+            coefficient = coefficient.detach().to(eigenvalues).view(-1, 1)
         result = result * eigenvalues + coefficient
     return result
 

@@ -28,10 +28,12 @@ def collapse(filter: nn.Module, heads: int, tolerance: float = 0.01) -> list[Col
     and sum to 1: `zero` if |h| ≤ tolerance, a multiple of Ā if |h(λ) − cλ| ≤ tolerance · max |h|,
     of I if |h(λ) − c| is. None where H is no polynomial of Ā.
     """
-    grid = torch.linspace(-1, 1, POINTS, dtype=torch.float64).expand(heads, -1)
-    values = filtered_eigenvalues([filter], grid)
-    if values is None:
+    device = next((weight.device for weight in filter.parameters()), None)
+    grid = torch.linspace(-1, 1, POINTS, dtype=torch.float64, device=device).expand(heads, -1)
+    complex_values = filtered_eigenvalues([filter], grid + 0j)
+    if complex_values is None:
         return None
+    values = complex_values.real  # of real coefficients
     largest = values.abs().amax(-1)
     scale, distance = base_multiple(values, grid)
     from_constant = _relative(values - (values.amax(-1) + values.amin(-1))[:, None] / 2, values)

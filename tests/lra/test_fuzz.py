@@ -29,6 +29,7 @@ from lra.typed import field_types
 
 from .lines import lines
 from .measure.conftest import MACHINE
+from .results.analyses import analysis, layer
 
 REFERENCE = ROOT / "results" / "reference"
 PHASES = tuple(Phase)[:-1]  # the last one, explain, traces every line of code
@@ -93,6 +94,7 @@ def work(folder):
         "lra.results.figures.paper": {"save": lambda given: [given["folder"]], "draw": None},
         "lra.results.report.page": {"page": lambda _: "page", "write_page": None},
         "lra.evaluate": {"evaluate": again},
+        "lra.analysis.run": {"analyze": lambda _: analysis(layers=[layer(1)])},
     }
 
     def replaced(function, answer):
