@@ -40,6 +40,10 @@ def _forms(operator: AttentionOperator, K: int) -> tuple[Tensor, Tensor]:
 
 
 def _norm(x: Tensor) -> Tensor:
+    """By the largest eigenvalue of xᵀx, which takes less than half the time of singular values."""
     finite = x.isfinite().all(-1).all(-1)
-    norms = torch.linalg.matrix_norm(torch.where(finite[..., None, None], x, 0.0), 2)
-    return torch.where(finite, norms, torch.inf)
+    x = torch.where(finite[..., None, None], x, 0.0)
+    scale = x.abs().amax((-2, -1), keepdim=True)
+    x = x / scale.clamp(min=torch.finfo(x.dtype).tiny)
+    largest = torch.linalg.eigvalsh(x.mT @ x)[..., -1].clamp(min=0)
+    return torch.where(finite, largest.sqrt() * scale[..., 0, 0], torch.inf)

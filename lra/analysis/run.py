@@ -175,5 +175,5 @@ def command(
 ) -> str:
     words = ["python", "run_lra.py", "analyze", folder.resolve().name, "--examples", str(examples)]
     words += ["--length", str(length)] if length else []
-    words += ["--test"] if test else []
+    words += [] if test else ["--no-test"]
     return shlex.join([*words, "--accelerator", accelerator, *with_plugins(plugins)])

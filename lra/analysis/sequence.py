@@ -34,7 +34,7 @@ from gfsa.analysis import (
 from lra.results.analysis import FREQUENCIES
 from lra.system.memory import available_memory
 
-BYTES = 64  # an entry of Ā, at the peak of what is computed from it
+BYTES = 128  # an entry of Ā, at the peak of what is computed from it
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ def parser() -> Parser:
     about = "cut each sequence to its first N tokens, for an attention that has to write down its "
     about += "Ā (N×N); default: whole sequences"
     made.add_argument("--length", metavar="N", type=length, help=about)
-    about = "put Taylor and power in each other's place on the test split, too"
-    made.add_argument("--test", action="store_true", help=about)
+    about = "put Taylor and power in each other's place on the subset alone, not on the test split"
+    made.add_argument("--no-test", action="store_true", help=about)
     add(made, "--accelerator", default=None, help="default: the record's")
     add(made, "--plugin", "--data-dir", "--results")
     return made
@@ -50,7 +50,7 @@ def carry_out(options: argparse.Namespace) -> int:
                 options.data_dir,
                 examples=options.examples,
                 length=options.length,
-                test=options.test,
+                test=not options.no_test,
                 accelerator=options.accelerator,
                 plugins=tuple(options.plugin),
                 say=progress(folder),

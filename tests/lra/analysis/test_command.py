@@ -9,13 +9,20 @@ import torch
 
 from attention_zoo import AttentionOperator, UnsupportedError
 from lra.analysis import sequence
+from lra.analysis.run import analyze as looked_at
 from lra.analysis.subset import choose
 from lra.cli import main
+from lra.config import Place
+from lra.data.prepare import find_source
+from lra.protocols import get_protocol, override, with_source
 from lra.results.analysis import FREQUENCIES, read_analysis
 from lra.results.layout import RECORD
 from lra.results.record import read_record, write_record
+from lra.run.run import Teller, run
+from lra.tasks import get_task
+from lra.tasks.retrieval.sample import write
 from tests.lra.test_results import failure
-from tests.lra.tiny import store
+from tests.lra.tiny import config, store
 
 from .conftest import DATA, SPECS, analyze, folder_of
 
@@ -54,11 +61,9 @@ def test_every_number_of_the_issue_is_there(analyzed):
             assert head.at_zero == pytest.approx(abs(w0), abs=1e-5)
             assert (state.gap.K, state.gap.mode) == (4, "taylor") and state.gap.distance > 0
             assert head.dominance.smoothing + head.dominance.sharpening <= 1
-    (swap,) = found.swaps
-    assert (swap.mode, swap.split, swap.before.count, swap.after.count) == (
-        *("power", "val subset"),
-        *(5, 5),
-    )
+    said = [(one.mode, one.split, one.before.count, one.after.count) for one in found.swaps]
+    assert said == [("power", "val subset", 5, 5), ("power", "test", 50, 50)]
+    assert found.swaps[1].before.accuracy == record.test.accuracy
     assert "one head" in found.assumptions and "no normalisation" in found.assumptions
 
 
@@ -107,7 +112,7 @@ def test_the_numbers_are_those_of_the_model_by_definition(analyzed):
 
 def test_it_prints_tables_and_repeats_itself(results, capsys):
     folder = folder_of(results, TAYLOR)
-    assert analyze(results, folder.name, "--examples", "2", "--length", "8", "--test") == 0
+    assert analyze(results, folder.name, "--examples", "2", "--length", "8") == 0
     out, err = capsys.readouterr()
     for part in ("|λ₂\\|", "w0 ", "HFC/LFC", "| power    | test       |         50 |", "one head"):
         assert part in out.replace("\\|λ", "|λ"), part
@@ -116,11 +121,14 @@ def test_it_prints_tables_and_repeats_itself(results, capsys):
     assert f"written: {path}" in err
     first = json.loads(path.read_text())
     words = shlex.split(first["command"])
-    assert words[:3] == ["python", "run_lra.py", "analyze"] and "--test" in words
+    assert words[:3] == ["python", "run_lra.py", "analyze"]
     path.unlink()
     assert analyze(results, *words[3:]) == 0
     again = json.loads(path.read_text())
     assert first.pop("finished") != again.pop("finished") and first == again
+    assert analyze(results, *words[3:], "--no-test") == 0
+    less = json.loads(path.read_text())
+    assert "--no-test" in less["command"] and less["swaps"] == first["swaps"][:1]
     assert main(["results", "rm", folder.name, "--yes", "--results", str(results)]) == 0
 
 
@@ -166,7 +174,7 @@ def test_what_cannot_be_analyzed_is_refused_in_one_line(results, capsys, monkeyp
     assert "only the record of its failure (`results show` has the reason)" in line
 
     power = folder_of(results, POWER)
-    monkeypatch.setattr(sequence, "available_memory", lambda: 64 * 2 * 16**2)
+    monkeypatch.setattr(sequence, "available_memory", lambda: sequence.BYTES * 2 * 16**2)
     line = refused(results, capsys, power.name, "--examples", "20")
     assert "writing down its Ā of" in line and "use --length 16 or less" in line
     assert not (power / "analysis.json").exists()
@@ -205,3 +213,23 @@ def test_data_of_another_run_are_refused(results, capsys, tmp_path):
     (folder / RECORD).write_text(json.dumps(record))
     assert main([*words, "--data-dir", str(DATA)]) == 2
     assert "are not those that this run began with" in capsys.readouterr().err
+
+
+def test_pairs_are_two_sequences_each_and_a_class_token_counts(tmp_path):
+    write(tmp_path, {"train": 24, "val": 8, "test": 8}, 0)
+    few = ["task.train=24", "task.val=8", "task.test=8", "task.max_len=64", "model.dim=16"]
+    few += ["training.steps=2", "training.warmup=2", "training.schedule=rsqrt", "model.layers=3"]
+    few += ["training.batch=8", "model.pooling=cls"]
+    protocol, modified = override(with_source(get_protocol("quick", "retrieval"), "official"), few)
+    source = find_source(get_task("retrieval"), protocol.task, tmp_path)
+    given = {"task": "retrieval", "data": source.fingerprint, "modified": modified}
+    variant = config("softmax+gfsa:K=4", protocol=protocol, **given)
+    silent = Teller(say=lambda line: None, report=lambda report: None)
+    run(variant, Place(tmp_path, tmp_path), silent, measure=False)
+    folder = variant.directory(tmp_path)
+    found = looked_at(folder, tmp_path, examples=3, length=9, test=True)
+    subset = found.subset
+    assert (subset.examples, subset.sequences) == (3, 6)
+    assert (subset.shortest, subset.longest) == (10, 10), "nine tokens and the class token"
+    assert len(found.layers) == 3 and len(found.depth) == 4
+    assert [one.split for one in found.swaps] == ["val subset", "test"]

@@ -1,0 +1,124 @@
+"""One layer on one sequence: padding, filters that are no polynomial, orders of what is stacked."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from attention_zoo import Filter, UsageError, build_layer, register_filter
+from attention_zoo.registry import FILTERS
+from gfsa.analysis import dominance, head_maps, observe
+from lra.analysis import sequence
+from lra.analysis.sequence import measure, operators_of, require_memory
+from lra.analysis.summary import filter_states, head_of, ranks_up_to
+from lra.analysis.swap import output_changes, swappable, swapped
+from tests.gfsa.analysis.matrices import same_spectrum
+
+
+def observed(spec, keep=None, x=None):
+    layer = build_layer(spec, dim=12, heads=2, max_len=20)
+    x = torch.randn(2, 20, 12) if x is None else x
+    with observe(layer) as seen, torch.no_grad():
+        layer(x, keep)
+    return layer, seen[0][0]
+
+
+@pytest.mark.parametrize("spec", ["softmax+gfsa:K=4", "linear+gfsa:K=4", "performer", "local"])
+def test_a_padded_sequence_is_measured_as_if_it_were_alone(spec):
+    keep = torch.arange(20) < torch.tensor([[20], [13]])
+    layer, together = observed(spec, keep)
+    operators = operators_of(together)
+    assert [one.shape for one in operators] == [(1, 2, n, n) for n in (20, 13)]
+    with observe(layer) as seen, torch.no_grad():
+        layer(together.x[1:, :13])
+    maps = head_maps(layer)
+    padded = measure(operators[1], together.filters, maps)
+    (operator,) = operators_of(seen[0][0])
+    alone = measure(operator, seen[0][0].filters, maps)
+    assert padded.tokens == alone.tokens == 13
+    assert torch.allclose(padded.singular_values, alone.singular_values, atol=1e-5)
+    assert np.allclose(padded.fourier, alone.fourier, atol=1e-5)
+    if padded.values is not None:
+        assert torch.allclose(padded.at_zero, alone.at_zero)
+        assert all(
+            torch.allclose(a, b, atol=1e-5) for a, b in zip(padded.gap, alone.gap, strict=True)
+        )
+        changes = output_changes(layer, together)
+        assert torch.allclose(changes[1:], output_changes(layer, seen[0][0]), atol=1e-5)
+
+
+def test_factors_of_low_rank_count_their_zero_eigenvalues():
+    """R = 6 of 20 tokens: 0 is an eigenvalue of Ā, and its h(0) one of the filter."""
+    layer, one = observed("linear+gfsa:w0=0.5")
+    operator, maps = operators_of(one)[0], head_maps(layer)
+    found = measure(operator, one.filters, maps)
+    matrix = one.base.dense()[0].double()
+    assert found.eigenvalues.shape == (2, 6)
+    whole = torch.linalg.eigvals(matrix)
+    assert torch.equal(found.dominance.smoothing, dominance(whole, maps).smoothing)
+    assert found.at_zero.tolist() == [0.5, 0.5]
+    filtered = one.filters[0].reference(matrix[None])[0].detach()
+    same_spectrum(
+        [*found.values[1].tolist(), *[0.5] * 14], torch.linalg.eigvals(filtered[1]).numpy(), 1e-4
+    )
+
+
+@pytest.fixture
+def centred(monkeypatch):
+    """A filter that is no polynomial of Ā and has a matrix of weights."""
+    monkeypatch.setattr(FILTERS, "entries", dict(FILTERS.entries))
+
+    @register_filter("centred")
+    class Centred(Filter):
+        def __init__(self, heads: int) -> None:
+            super().__init__(heads)
+            self.table = nn.Parameter(torch.ones(heads, 3))
+            self.gain = nn.Parameter(torch.ones(()))
+
+        def forward(self, operator, v):
+            return self.gain * (operator @ v - operator.mean(v))
+
+        def reference(self, matrix):
+            return matrix - 1 / matrix.shape[-1]
+
+
+def test_a_filter_that_is_no_polynomial_has_a_fourier_form_alone(centred):
+    layer, one = observed("softmax+centred")
+    measured = [measure(operator, one.filters, head_maps(layer)) for operator in operators_of(one)]
+    weights = [[{"table": [[1.0, 2, 3], [4.0, 5, 6]], "gain": 1.0}]]
+    ((state,), _) = filter_states(one.filters, weights, weights, 0, 2, measured)
+    assert (state.verdict, state.gap) == (None, None)
+    assert state.learned == {"table": [1.0, 2.0, 3.0], "gain": 1.0}
+    head = head_of(1, measured, [1, 2, 4], [state])
+    assert head.response is head.at_zero is head.base_distance is head.dominance_filtered is None
+    assert head.fourier[0] == pytest.approx(1, abs=1e-6)
+    assert head.fourier_filtered[0] == pytest.approx(0, abs=1e-6)
+    assert head.fourier_filtered[5:] == pytest.approx(head.fourier[5:])
+    assert swappable(layer) == [] and measured[0].gap is None
+
+
+def test_forms_are_exchanged_for_a_while_and_change_only_the_filtered():
+    layer, one = observed("softmax+gfsa:K=2,wK=0.5+gfsa:K=5,mode=power,wK=0.3")
+    modes = [each.mode for each in swappable(layer)]
+    with pytest.raises(RuntimeError), swapped(layer):
+        assert [each.mode for each in swappable(layer)] == modes[::-1] == ["power", "taylor"]
+        raise RuntimeError
+    assert [each.mode for each in swappable(layer)] == modes
+    assert (output_changes(layer, one) > 0.01).all()
+    exact, of_two = observed("softmax+gfsa:K=2,wK=0.5")
+    assert (output_changes(exact, of_two) < 1e-6).all()
+
+
+def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+    monkeypatch.setattr(sequence, "available_memory", lambda: 4 * sequence.BYTES * 1_000**2)
+    require_memory(4, 1_000, torch.device("cpu"))
+    with pytest.raises(UsageError, match=r"of 2,000 tokens takes about .* --length 992 or less"):
+        require_memory(4, 2_000, torch.device("cpu"))
+    monkeypatch.setattr(sequence, "available_memory", lambda: None)
+    require_memory(4, 10**6, torch.device("cpu"))
+
+
+def test_ranks_are_all_of_few_and_spread_over_many():
+    assert ranks_up_to(5) == [1, 2, 3, 4, 5] and ranks_up_to(1) == ranks_up_to(0) == [1]
+    many = ranks_up_to(4096)
+    assert many[:4] == [1, 2, 3, 4] and many[-1] == 4096 and len(many) <= 33
