@@ -56,11 +56,17 @@ def dominance(
 def head_maps(layer: SelfAttention) -> Tensor:
     """The D eigenvalues of each head's H = W_V W_O that are not 0 for lack of rank, complex (H, D),
     from the D×D matrix W_O W_V in float64."""
-    rows = layer.names.index("v") * layer.heads * layer.head_dim
-    values = layer.qkv.weight.detach().double()[rows : rows + layer.heads * layer.head_dim]
-    values = values.unflatten(0, (layer.heads, layer.head_dim))  # (H, D, C)
-    out = layer.out.weight.detach().double().unflatten(1, (layer.heads, layer.head_dim))
-    return torch.linalg.eigvals(values @ out.movedim(0, 1))
+    heads, D = layer.heads, layer.head_dim
+    with torch.no_grad():
+        made = getattr(layer, "on_projections", None)  # of a remedy that makes both
+        if made is not None:
+            W_V, W_O = (weight.double() for weight in made())  # C×H·D, H·D×C
+        else:
+            first = layer.names.index("v") * heads * D
+            W_V = layer.qkv.weight[first : first + heads * D].double().mT
+            W_O = layer.out.weight.double().mT
+        W_V, W_O = W_V.unflatten(1, (heads, D)).movedim(1, 0), W_O.unflatten(0, (heads, D))
+        return torch.linalg.eigvals(W_O @ W_V)
 
 
 def _at(size: Tensor, place: Tensor) -> Tensor:  # (…, D, n), (…) -> (…, D)

@@ -122,7 +122,9 @@ def _watch_layer(
     return layer.register_forward_hook(hook, with_kwargs=True)
 
 
-def _arguments(x: Tensor, keep: Tensor | Packing | None = None) -> tuple[Tensor, Any]:
+def _arguments(
+    x: Tensor, keep: Tensor | Packing | None = None, *further: Any, **named: Any
+) -> tuple[Tensor, Any]:
     return x, keep
 
 

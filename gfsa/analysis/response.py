@@ -35,6 +35,7 @@ def filtered_eigenvalues(filters: Iterable[nn.Module], eigenvalues: Tensor) -> T
     return values
 
 
+@torch.no_grad()
 def _values(filter: Any, eigenvalues: Tensor) -> Tensor | None:
     if hasattr(filter, "response"):
         return filter.response(eigenvalues)
@@ -43,7 +44,7 @@ def _values(filter: Any, eigenvalues: Tensor) -> Tensor | None:
     result = torch.zeros_like(eigenvalues)
     for coefficient in reversed(filter.coefficients()):
         if isinstance(coefficient, Tensor):
-            coefficient = coefficient.detach().to(eigenvalues).view(-1, 1)
+            coefficient = coefficient.to(eigenvalues).view(-1, 1)
         result = result * eigenvalues + coefficient
     return result
 

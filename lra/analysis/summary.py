@@ -12,6 +12,7 @@ from attention_zoo import Filter
 from gfsa.analysis import Dominance, collapse
 from lra.analysis.sequence import Measured, has_taylor_form
 from lra.results.analysis import FilterState, Gap, Head, Number, Numbers, Shares
+from lra.results.details import entries
 from lra.training.weights import Filters, Weights
 
 RANKS = 33  # at most
@@ -93,11 +94,13 @@ def filter_states(
         found = collapse(one, heads)
         for h in range(heads):
             verdict = found and found[h]
+            before, after = (of_head(of[layer][i], h, heads) for of in (initial, learned))
             states[h].append(
                 FilterState(
                     name=type(one).__name__,
-                    initial=of_head(initial[layer][i], h, heads),
-                    learned=of_head(learned[layer][i], h, heads),
+                    initial=before,
+                    learned=after,
+                    moved=distance_moved(before, after),
                     verdict=verdict and verdict.verdict,
                     scale=verdict and number(verdict.scale),
                     distance=verdict and number(verdict.distance),
@@ -114,8 +117,17 @@ def gap_of(graph_filter: Any, measured: Sequence[Measured], h: int) -> Gap:
 
 
 def of_head(weights: dict[str, Weights], h: int, heads: int) -> dict[str, Weights]:
-    """A head's entry of each parameter that has one a head; others whole."""
-    return {
-        name: value[h] if isinstance(value, list) and len(value) == heads else value
-        for name, value in weights.items()
-    }
+    """A head's entry of each parameter that has one a head, or one for all; others whole."""
+
+    def entry(value: Weights) -> Weights:
+        if not isinstance(value, list) or len(value) not in (1, heads):
+            return value
+        return value[h if len(value) == heads else 0]
+
+    return {name: entry(value) for name, value in weights.items()}
+
+
+def distance_moved(initial: dict[str, Weights], learned: dict[str, Weights]) -> Number:
+    """The Euclidean norm of what training changed in all weights of one head."""
+    changes = [np.subtract(entries(learned[name]), entries(initial[name])) for name in learned]
+    return number(np.linalg.norm(np.concatenate(changes))) if changes else 0.0

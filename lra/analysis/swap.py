@@ -39,14 +39,13 @@ def swapped(model: nn.Module) -> Iterator[None]:
 
 
 def output_changes(layer: nn.Module, one: Observation) -> Tensor:
-    """‖y' − y‖_F / ‖y‖_F of each sequence (B,), y' the layer's output in the other form."""
+    """‖y' − y‖_F / ‖y‖_F of each sequence (B,), y the layer's output on its own input, y' the same
+    in the other form."""
+    y = layer(one.x, one.keep)
     with swapped(layer):
-        change = layer(one.x, one.keep) - one.y
+        change = layer(one.x, one.keep) - y
     if one.keep is not None:
-        change = torch.where(one.keep[..., None], change, 0.0)
-        y = torch.where(one.keep[..., None], one.y, 0.0)
-    else:
-        y = one.y
+        change, y = (torch.where(one.keep[..., None], part, 0.0) for part in (change, y))
     return change.double().norm(dim=(1, 2)) / y.double().norm(dim=(1, 2))
 
 

@@ -65,13 +65,15 @@ class Gap:
 
 @frozen
 class FilterState:
-    """One filter in one head. weights: by name, before and after training. verdict, scale,
-    distance: what it collapsed to, c and the distance from c Ā on [−1, 1]; None for a filter that
-    is no polynomial of Ā. gap: None for one without a Taylor form."""
+    """One filter in one head. initial, learned: its weights by name, before and after training.
+    moved: the Euclidean norm of their change. verdict, scale, distance: what it collapsed to, c and
+    the distance from c Ā on [−1, 1]; None for a filter that is no polynomial of Ā. gap: None for
+    one without a Taylor form, or that stands on another filter."""
 
     name: str
     initial: dict[str, Weights]
     learned: dict[str, Weights]
+    moved: Number
     verdict: str | None
     scale: Number
     distance: Number

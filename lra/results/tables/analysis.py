@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lra.results.analysis import Analysis, Depth, FilterState, Head, Layer, Number, Swap
-from lra.results.numbers import counted, figure
+from lra.results.numbers import MISSING, counted, figure
 from lra.results.table import Column, Table
 
 
@@ -46,6 +46,11 @@ HEADS: list[Column[Row]] = [
     Column("|λ₂|", lambda row: row.of.second),
     Column("‖Ā‖", lambda row: row.of.singular_values[0]),
     Column("learned", _weights, shown=lambda rows: any(row.last for row in rows)),
+    Column(
+        "moved",
+        lambda row: row.last and row.last.moved,
+        shown=lambda rows: any(row.last for row in rows),
+    ),
     Column(
         "collapsed to",
         lambda row: row.last and (row.last.verdict if row.last.verdict != "filter" else "no"),
@@ -126,8 +131,12 @@ def _heads_caption(found: Analysis) -> list[str]:
         f"the factors of Ā, of rank {', '.join(map(str, ranks))}" if ranks else "Ā, written down"
     )
     lines = [f"Spectra from {exact}; |λ₂| is the second largest."]
-    if any(head.filters for layer in found.layers for head in layer.heads):
+    heads = [head for layer in found.layers for head in layer.heads if head.filters]
+    if heads:
+        moved = [head.filters[-1].moved for head in heads]
+        mean = figure(sum(moved) / len(moved)) if None not in moved else MISSING
         lines.append(
+            f"Moved: the norm of the change of a head's weights in training, {mean} on average. "
             "Collapsed to: the filter's polynomial on [−1, 1]. From c Ā: its distance from the "
             "nearest multiple of Ā on the spectrum."
         )

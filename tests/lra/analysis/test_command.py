@@ -61,6 +61,7 @@ def test_every_number_of_the_issue_is_there(analyzed):
             assert len(head.eigenvalues) == len(head.response) == len(layer.ranks)
             assert len(head.fourier) == len(head.fourier_filtered) == len(FREQUENCIES)
             w0, w1, wK = state.learned.values()
+            assert state.moved == pytest.approx((w0**2 + (w1 - 1) ** 2 + wK**2) ** 0.5, rel=1e-5)
             assert head.response[0] == pytest.approx(abs(w0 + w1 + wK), abs=1e-5)
             assert head.at_zero == pytest.approx(abs(w0), abs=1e-5)
             assert (state.gap.K, state.gap.mode) == (4, "taylor") and state.gap.distance > 0

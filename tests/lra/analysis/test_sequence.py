@@ -10,7 +10,7 @@ from attention_zoo.registry import FILTERS
 from gfsa.analysis import dominance, head_maps, observe
 from lra.analysis import sequence
 from lra.analysis.sequence import measure, operators_of, require_memory
-from lra.analysis.summary import filter_states, head_of, ranks_up_to
+from lra.analysis.summary import distance_moved, filter_states, head_of, of_head, ranks_up_to
 from lra.analysis.swap import output_changes, swappable, swapped
 from tests.gfsa.analysis.matrices import same_spectrum
 
@@ -122,3 +122,11 @@ def test_ranks_are_all_of_few_and_spread_over_many():
     assert ranks_up_to(5) == [1, 2, 3, 4, 5] and ranks_up_to(1) == ranks_up_to(0) == [1]
     many = ranks_up_to(4096)
     assert many[:4] == [1, 2, 3, 4] and many[-1] == 4096 and len(many) <= 33
+
+
+def test_weights_of_a_head_are_its_entries_and_those_that_all_share():
+    weights = {"each": [1.0, 2.0], "shared": [3.0], "one": 4.0, "table": [5.0, 6.0, 7.0]}
+    own = {"each": 2.0, "shared": 3.0, "one": 4.0, "table": [5.0, 6.0, 7.0]}
+    assert of_head(weights, 1, 2) == own
+    assert distance_moved(own, own | {"shared": 0.0, "table": [5.0, 2.0, 7.0]}) == 5
+    assert distance_moved({"w": 0.0}, {"w": None}) is None  # a weight that is not finite

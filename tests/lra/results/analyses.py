@@ -41,7 +41,7 @@ def state(wK=0.5, verdict="filter", w0=0.0, **more):
     gap = Gap(3, "taylor", 0.25, 1.0)
     before, after = {"w0": 0.0, "wK": 0.0}, {"w0": w0, "wK": wK, **more}
     before |= {name: [0.0] * len(value) for name, value in more.items()}
-    return FilterState("GraphFilter", before, after, verdict, 1.0, 0.1, gap)
+    return FilterState("GraphFilter", before, after, 0.5, verdict, 1.0, 0.1, gap)
 
 
 def layer(number=1, heads=None, ranks=(1, 2, 3), change=None):
