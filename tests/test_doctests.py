@@ -12,11 +12,11 @@ MODULES = (
     "attention_zoo.layer",
     "attention_zoo.registry",
     "attention_zoo.spec",
-    "gfsa.analysis.observe",
     "gfsa.filter",
     "lra.protocols",
     "lra.tasks.registry",
     "lra.typed",
+    "gfsa.analysis.observe",
 )
 
 
