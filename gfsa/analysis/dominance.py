@@ -1,6 +1,7 @@
 """Whether attention and value projection together smooth or sharpen."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,8 +63,9 @@ def head_maps(layer: SelfAttention) -> Tensor:
         if made is not None:
             W_V, W_O = (weight.double() for weight in made())  # C×H·D, H·D×C
         else:
+            qkv: Any = layer.qkv
             first = layer.names.index("v") * heads * D
-            W_V = layer.qkv.weight[first : first + heads * D].double().mT
+            W_V = qkv.weight[first : first + heads * D].double().mT
             W_O = layer.out.weight.double().mT
         W_V, W_O = W_V.unflatten(1, (heads, D)).movedim(1, 0), W_O.unflatten(0, (heads, D))
         return torch.linalg.eigvals(W_O @ W_V)
