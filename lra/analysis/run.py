@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attention_zoo import Filter, UsageError
 from attention_zoo.build import FilteredAttention
+from attention_zoo.errors import one_line
 from attention_zoo.layer import SelfAttention
 from gfsa.analysis import head_maps, observe, states
 from gfsa.analysis.dominance import ASSUMPTIONS
@@ -78,8 +79,8 @@ def analyze(
                 swaps = swaps_of(run, chosen, test)
         except OutOfMemory as error:
             raise OutOfMemory(f"{run.record.attention}: memory ran out: use --length") from error
-        except UsageError as error:
-            raise UsageError(f"{run.record.attention}: {error}") from error
+        except (UsageError, torch.linalg.LinAlgError) as error:
+            raise UsageError(f"{run.record.attention}: {one_line(error)}") from error
     return Analysis(
         schema=SCHEMA,
         identity=run.record.identity,

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from attention_zoo import build_layer
-from gfsa.analysis import dominance, head_maps
+from gfsa.analysis import dominance, eigenvalues, head_maps, observe
 
 from .matrices import same_spectrum
 
@@ -66,3 +66,22 @@ def test_head_maps_are_the_eigenvalues_of_what_a_head_does_to_one_token(spec):
             H = layer(torch.eye(12).double()[:, None])[:, 0].numpy()  # 12 examples of a token
             layer.out.weight.data = kept
         same_spectrum([*found[head].tolist(), *[0] * 10], np.linalg.eigvals(H), 1e-6)
+
+
+@pytest.mark.parametrize(("sign", "expected"), [(1, (1, 0)), (-1, (0, 1))])
+def test_heads_of_signed_maps_smooth_or_sharpen(sign, expected):
+    """H = V Λ Vᵀ, V orthogonal, a head its column block, Λ of one sign: as of vit+ and vit−."""
+    layer = build_layer("softmax", dim=12, heads=3, max_len=8).double()
+    V = torch.linalg.qr(torch.randn(12, 12, dtype=torch.float64)).Q
+    scales = sign * torch.linspace(0.1, 1, 12).double()
+    with torch.no_grad():
+        layer.qkv.weight[-12:] = V.mT
+        layer.out.weight.copy_((scales[:, None] * V.mT).mT)
+    maps = head_maps(layer)
+    assert torch.allclose(
+        maps.real.sort(-1).values.flatten().sort().values, scales.sort().values, atol=1e-9
+    )
+    with observe(layer) as seen, torch.no_grad():
+        layer(torch.randn(1, 8, 12, dtype=torch.float64))
+    found = dominance(eigenvalues(seen[0][0].base)[0], maps)
+    assert (found.smoothing == expected[0]).all() and (found.sharpening == expected[1]).all()
