@@ -1,7 +1,6 @@
 """`analyze` as a user types it, on runs that were trained a moment ago."""
 
 import json
-import re
 import shlex
 
 import numpy as np
@@ -9,12 +8,10 @@ import pytest
 import torch
 
 from attention_zoo import AttentionOperator, UnsupportedError
-from gfsa import analysis as library
 from lra.analysis import sequence
 from lra.analysis.run import analyze as looked_at
 from lra.analysis.subset import choose
 from lra.cli import main
-from lra.cli.analyze import parser
 from lra.config import Place
 from lra.data.prepare import find_source
 from lra.protocols import get_protocol, override, with_source
@@ -22,7 +19,6 @@ from lra.results.analysis import FREQUENCIES, read_analysis
 from lra.results.layout import RECORD
 from lra.results.record import read_record, write_record
 from lra.run.run import Teller, run
-from lra.system.environment import ROOT
 from lra.tasks import get_task
 from lra.tasks.retrieval.sample import write
 from tests.lra.test_results import failure
@@ -238,13 +234,3 @@ def test_pairs_are_two_sequences_each_and_a_class_token_counts(tmp_path):
     assert (subset.shortest, subset.longest) == (10, 10), "nine tokens and the class token"
     assert len(found.layers) == 3 and len(found.depth) == 4
     assert [one.split for one in found.swaps] == ["val subset", "test"]
-
-
-def test_what_the_guide_says_can_be_typed(capsys):
-    guide = (ROOT / "docs" / "analysis.md").read_text()
-    exec(re.search(r"```python\n(.*?)```", guide, re.DOTALL)[1], {})
-    assert capsys.readouterr().out.count("tensor") == 4
-    options = {option for action in parser()._actions for option in action.option_strings}
-    assert set(re.findall(r"^\| `(--[\w-]+)", guide, re.MULTILINE)) <= options
-    for name in re.findall(r"`(\w+)`", guide[guide.index("| file |") :]):
-        assert name in ("keep", "response") or hasattr(library, name), name
