@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from attention_zoo import Filter, UsageError, build_layer, register_filter
+from attention_zoo import FactoredOperator, Filter, UsageError, build_layer, register_filter
 from attention_zoo.registry import FILTERS
 from gfsa.analysis import dominance, head_maps, observe
 from lra.analysis import sequence
@@ -61,6 +61,13 @@ def test_factors_of_low_rank_count_their_zero_eigenvalues():
     same_spectrum(
         [*found.values[1].tolist(), *[0.5] * 14], torch.linalg.eigvals(filtered[1]).numpy(), 1e-4
     )
+
+
+def test_the_mean_as_a_factor_of_rank_one_sharpens_by_the_zero_that_it_does_not_list():
+    ones = torch.ones(1, 2, 6, 1, dtype=torch.float64)
+    operator = FactoredOperator(ones, ones.mT / 6)
+    found = measure(operator, [], torch.full((2, 3), -0.5) + 0j)
+    assert found.eigenvalues.shape == (2, 1) and found.dominance.sharpening.tolist() == [1, 1]
 
 
 @pytest.fixture
