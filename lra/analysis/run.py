@@ -11,7 +11,7 @@ from attention_zoo import Filter, UsageError
 from attention_zoo.build import FilteredAttention
 from attention_zoo.errors import one_line
 from attention_zoo.layer import SelfAttention
-from gfsa.analysis import head_maps, observe, states
+from gfsa.analysis import Observation, head_maps, observe, states
 from gfsa.analysis.dominance import ASSUMPTIONS
 from lra.analysis.depth import Smoothness, depth_of, smoothness
 from lra.analysis.sequence import Measured, measure, operators_of, rank_of
@@ -25,7 +25,9 @@ from lra.run.describe import now, with_plugins
 from lra.system.environment import environment
 from lra.training.fit import padding
 
+Say = Callable[[str], None]
 PRECISION = "model float32, spectra float64"
+LONG = 1_000  # tokens from which on an Ā that is written down takes many seconds
 
 
 class Watched:
@@ -51,7 +53,8 @@ def analyze(
     test: bool,
     accelerator: str | None = None,
     plugins: tuple[str, ...] = (),
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
+    progress: Say = lambda line: None,
 ) -> Analysis:
     """Looks at a run's model on a subset of its validation data.
 
@@ -61,6 +64,8 @@ def analyze(
         length: tokens to which each sequence is cut, but for the accuracies of swaps
         test: whether swaps are evaluated on the test split, too
         accelerator: None for the one of the record
+        say: is told what makes it slow
+        progress: is told what is done now
 
     Raises:
         UsageError: the run has no checkpoint, or no attention that gives its Ā in this memory
@@ -75,7 +80,8 @@ def analyze(
     with torch.no_grad():
         try:
             with memory_errors():
-                depth, lengths = look(run, layers, chosen, device, say)
+                depth, lengths = look(run, layers, chosen, device, say, progress)
+                progress("accuracy with the other form")
                 swaps = swaps_of(run, chosen, test)
         except OutOfMemory as error:
             raise OutOfMemory(f"{run.record.attention}: memory ran out: use --length") from error
@@ -114,14 +120,15 @@ def look(
     layers: list[Watched],
     chosen: Chosen,
     device: torch.device,
-    say: Callable[[str], None],
+    say: Say,
+    progress: Say,
 ) -> tuple[list[list[Smoothness]], list[int]]:
     """Puts each example through the model; how smooth the states are at each depth, and the tokens
     of each sequence."""
     model = run.module.model
     depth: list[list[Smoothness]] = [[] for _ in range(len(layers) + 1)]
     for i, (tokens, keep) in enumerate(chosen.one_by_one(padding(run.config)), start=1):
-        say(f"example {i} of {len(chosen)}")
+        progress(f"example {i} of {len(chosen)}")
         with observe(model) as seen, states(model.blocks) as through:
             model(tokens.to(device), keep.to(device))
         for into, of in zip(depth, through, strict=True):
@@ -129,6 +136,8 @@ def look(
         for watched, observations in zip(layers, seen, strict=True):
             for one in observations:
                 watched.operator, watched.rank = type(one.base).__name__, rank_of(one.base)
+                if watched is layers[0] and i == 1 and (slow := slowness(one)):
+                    say(f"{run.record.attention}: {slow}")
                 for operator in operators_of(one):
                     watched.measured.append(measure(operator, one.filters, watched.maps))
                 if swappable(watched.layer):
@@ -137,6 +146,14 @@ def look(
     if not lengths:
         raise UsageError("the examples that were chosen have no tokens")
     return depth, lengths
+
+
+def slowness(one: Observation) -> str | None:
+    """What to know of an Ā that is written down and LONG."""
+    N = one.x.shape[1]
+    if rank_of(one.base) or N <= LONG:
+        return None
+    return f"the spectrum of an Ā of {N:,} tokens takes N³ operations; --length makes it less"
 
 
 def layer_of(i: int, watched: Watched, run: Finished) -> Layer:

@@ -53,7 +53,8 @@ def carry_out(options: argparse.Namespace) -> int:
                 test=not options.no_test,
                 accelerator=options.accelerator,
                 plugins=tuple(options.plugin),
-                say=progress(folder),
+                say=say,
+                progress=progress(folder),
             )
         print(render(analysis_tables(found), "github"))
         say(f"written: {write_analysis(folder, found)}")

@@ -62,6 +62,7 @@ def test_a_mistyped_attention_or_run_imports_torch_alone():
         ["measure", "--attn", "performer:feature=2"],
         ["check", "linear+gsfa"],
         ["evaluate", "nothing"],
+        ["analyze", "nothing"],
         ["list"],
     ]
     *mistakes, listed = answers(lines)

@@ -197,6 +197,13 @@ def test_what_cannot_be_analyzed_is_refused_in_one_line(results, capsys, monkeyp
     assert "best.ckpt is missing" in line and "repeat the run with --rerun" in line
 
 
+def test_a_long_matrix_is_said_to_be_slow_once_and_factors_are_not(results, capsys, monkeypatch):
+    monkeypatch.setattr("lra.analysis.run.LONG", 5)
+    for spec, times in ((POWER, 1), (LINEAR, 0)):
+        assert analyze(results, folder_of(results, spec).name, "--examples", "3", "--no-test") == 0
+        assert capsys.readouterr().err.count("takes N³ operations; --length") == times
+
+
 def test_memory_that_runs_out_names_the_length(results, capsys, monkeypatch):
     def full(*_):
         raise MemoryError
