@@ -11,7 +11,7 @@ import numpy as np
 from lra.results.analysis import Analysis, Head, Layer, Numbers
 from lra.results.captions import details_of, figure_footer, file_name, group_title
 from lra.results.comparable import Recorded
-from lra.results.figures.chart import Chart, Panel, Series
+from lra.results.figures.chart import Axis, Chart, Panel, Series
 from lra.results.figures.notes import listed
 from lra.results.numbers import counted
 from lra.results.record import Record
@@ -19,6 +19,7 @@ from lra.results.summary import Group, Summary, accuracy_groups
 
 Analyzed = tuple[Recorded, Analysis | None]
 LEAST = 1e-6  # of a logarithmic axis: what is less is rounding
+TICKS = 12  # that find room along the width of a figure
 MOST = 4  # layers that are drawn side by side
 
 
@@ -105,6 +106,13 @@ def mean_at(
     common = set.intersection(*map(set, curves)) if curves else set()
     means = {at: float(np.mean([curve[at] for curve in curves])) for at in sorted(common)}
     return {at: value for at, value in means.items() if math.isfinite(value)}
+
+
+def narrow(axis: Axis, panels: int) -> Axis:
+    """An axis with as many ticks as find room along a panel, one of so many side by side."""
+    most = max(3, TICKS // panels)
+    step = -(-len(axis.ticks) // most)
+    return replace(axis, ticks=axis.ticks[::-step][::-1]) if step > 1 else axis
 
 
 def line(

@@ -137,7 +137,7 @@ def _series(ax: Axes, one: Series, panel: Panel, looks: Looks) -> None:
         "marker": look.marker,
         "linestyle": look.line if one.joined else "none",
         "fillstyle": look.fill,
-        "markevery": max(1, len(one.x) // 4),
+        "markevery": max(1, len(one.x) // 4) if one.joined else 1,
         "elinewidth": 0.6,
         "zorder": 3,
         "label": f"_{one.name}" if one.thin else one.name,

@@ -5,7 +5,15 @@ from collections.abc import Iterable
 import numpy as np
 
 from lra.results.analysis import FREQUENCIES, Layer
-from lra.results.figures.analyses import LEAST, Analyses, Analyzed, analyses_of, line, mean_at
+from lra.results.figures.analyses import (
+    LEAST,
+    Analyses,
+    Analyzed,
+    analyses_of,
+    line,
+    mean_at,
+    narrow,
+)
 from lra.results.figures.chart import Axis, Chart, Panel, Series, log_axis
 from lra.results.numbers import counted
 
@@ -52,7 +60,8 @@ def _spectral(found: Analyses, number: int) -> Panel:
     guide = Series(None, [min(at), max(at)], [min(at), max(at)], joined=True, texts=["|λ|", ""])
     values = [y for one in [*series, guide] for y in one.y]
     title = f"layer {number}: |h(λ)|"
-    return Panel(log_axis("|λ|", at), log_axis(title, values), [*series, guide])
+    x = narrow(log_axis("|λ|", at), len(found.layers))
+    return Panel(x, log_axis(title, values), [*series, guide])
 
 
 def _responds(layer: Layer) -> bool:
@@ -67,7 +76,8 @@ def _chart_of_fourier(found: Analyses) -> Chart:
         [
             "|diag(F H F⁻¹)|, F the Fourier transform over the tokens, H the Ā of the layer or its "
             "filter of Ā, means over heads: the picture of the literature. It is |h(λ)| only for a "
-            "circulant Ā, and shows nothing of what goes from one frequency to another."
+            "circulant Ā, and shows nothing of what goes from one frequency to another. What is "
+            f"below {LEAST:g} is not drawn."
         ],
         f"How much of each frequency the layers of {counted(len(found.of), 'attention')} return at "
         "that frequency.",
@@ -87,5 +97,9 @@ def _fourier(found: Analyses, number: int) -> Panel:
             for at in (0, 0.25, 0.5)
             if at in points
         ]
-        series.append(line(attention, points, numbers))
-    return Panel(Axis("cycles a token"), Axis(f"layer {number}: |diag(F H F⁻¹)|"), series)
+        points = {at: value for at, value in points.items() if value >= LEAST}
+        if points:
+            series.append(line(attention, points, numbers))
+    values = [y for one in series for y in one.y] or [1.0]
+    y = log_axis(f"layer {number}: |diag(F H F⁻¹)|", values)
+    return Panel(Axis("cycles a token"), y, series)

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable
 
 from lra.results.analysis import Head, Numbers
-from lra.results.figures.analyses import LEAST, Analyses, Analyzed, analyses_of, line, mean_at
+from lra.results.figures.analyses import (
+    LEAST,
+    Analyses,
+    Analyzed,
+    analyses_of,
+    line,
+    mean_at,
+    narrow,
+)
 from lra.results.figures.chart import Chart, Panel, log_axis
 from lra.results.numbers import counted, figure
 
@@ -62,4 +70,5 @@ def _panel(found: Analyses, number: int, symbol: str, values: Callable[[Head], N
     ranks = [rank for one in series for rank in one.x] or [1]
     sizes = [size for one in series for size in one.y] or [1]
     title = f"layer {number}: {symbol}"
-    return Panel(log_axis("rank", ranks), log_axis(title, sizes), series)
+    x = narrow(log_axis("rank", ranks), len(found.layers))
+    return Panel(x, log_axis(title, sizes), series)

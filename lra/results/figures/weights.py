@@ -6,7 +6,7 @@ import numpy as np
 
 from lra.results.analysis import Head
 from lra.results.details import entries
-from lra.results.figures.analyses import Analyses, Analyzed, analyses_of
+from lra.results.figures.analyses import Analyses, Analyzed, analyses_of, narrow
 from lra.results.figures.chart import Axis, Chart, Panel, Series
 from lra.results.numbers import counted
 
@@ -44,9 +44,12 @@ def _chart(
     return found.chart(
         f"weights{part or ''}",
         "Learned weights of filters",
-        [_panel(name, {a: of[name] for a, of in learned.items() if name in of}) for name in names],
         [
-            "Each mark: a head, by layer.head; bars: standard deviation over seeds. Dots: where "
+            _panel(name, len(names), {a: of[name] for a, of in learned.items() if name in of})
+            for name in names
+        ],
+        [
+            "Each mark: a head; bars: standard deviation over seeds. Dots: where "
             "the weights began.",
             *([f"Heads that collapsed, to within 1 %: {'; '.join(verdicts)}."] if verdicts else []),
         ],
@@ -93,7 +96,7 @@ def _weights(found: Analyses, attention: str) -> dict[str, dict[Place, list[tupl
     return weights
 
 
-def _panel(name: str, of: dict[str, dict[Place, list[tuple[float, float]]]]) -> Panel:
+def _panel(name: str, panels: int, of: dict[str, dict[Place, list[tuple[float, float]]]]) -> Panel:
     places = sorted({place for weights in of.values() for place in weights})
     at = {place: i for i, place in enumerate(places)}
     series = []
@@ -115,7 +118,8 @@ def _panel(name: str, of: dict[str, dict[Place, list[tuple[float, float]]]]) -> 
         Series(None, [-0.5, len(places) - 0.5], [start, start], joined=True)
         for start in sorted(starts)[:2]
     ]
-    every = max(1, len(places) // 8)
-    ticks = [(i, f"{layer}.{h}") for (layer, h), i in at.items() if i % every == 0]
-    x = Axis("layer.head", ticks=ticks, range=(-0.5, len(places) - 0.5))
-    return Panel(x, Axis(name), [*series, *guides])
+    layers = sorted({layer for layer, _ in places})
+    middle = [float(np.mean([at[place] for place in places if place[0] == n])) for n in layers]
+    ticks = [(x, str(layer)) for x, layer in zip(middle, layers, strict=True)]
+    x = Axis("layer, its heads side by side", ticks=ticks, range=(-0.5, len(places) - 0.5))
+    return Panel(narrow(x, panels), Axis(name), [*series, *guides])

@@ -60,8 +60,9 @@ def test_weights_stand_by_layer_and_head_with_where_they_began():
     (chart,) = weight_charts(BOTH)
     w0, wK = chart.panels
     assert (w0.y.title, wK.y.title) == ("w0", "wK")
-    assert [text for _, text in wK.x.ticks] == ["1.1", "1.2", "2.1", "2.2"]
+    assert wK.x.ticks == [(0.5, "1"), (2.5, "2")]
     marks, guide = wK.series
+    assert [round(x) for x in marks.x] == [0, 1, 2, 3]
     assert marks.attention == "linear+gfsa" and marks.y == [0.5] * 4 and marks.bars is None
     assert guide.attention is None and guide.y == [0, 0]
     assert chart.numbers[-1] == {
@@ -152,6 +153,19 @@ def test_curves_of_other_ranks_meet_where_both_are():
     layers = [layer(1, ranks=(1, 2, 5)), layer(1, [head((0.0, 1.0, None))], ranks=(1, 5, 9))]
     found = mean_at(layers, lambda one: one.ranks, lambda one: one.eigenvalues)
     assert found == {1: 0.5, 5: pytest.approx(0.625)}
+
+
+def test_narrow_panels_have_few_ticks_and_every_head_its_mark():
+    heads = [head(filters=[state(0.1 * h, c=[0.1])], response=(1.5, 0.75, 1e-5)) for h in range(2)]
+    deep = filtered(layers=[layer(i, heads) for i in range(1, 13)])
+    (weights,) = weight_charts([(record("linear+gfsa"), deep)])
+    assert [text for _, text in weights.panels[0].x.ticks] == ["3", "6", "9", "12"]
+    drawn = draw(weights, Looks(["linear+gfsa"])).axes[0].containers[0].lines[0]
+    assert drawn.get_markevery() == 1 and len(drawn.get_xdata()) == 24
+    spread = head((1.0, 1e-3, 2e-6), filters=[state()], response=(1.0, 1e-3, 1e-3))
+    several = filtered(layers=[layer(i, [spread]) for i in range(1, 5)])
+    response, _ = response_charts([(record("linear+gfsa"), several)])
+    assert len(response.panels) == 4 and len(response.panels[0].x.ticks) == 3
 
 
 @pytest.mark.parametrize("make", MAKERS)
