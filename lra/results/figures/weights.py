@@ -49,8 +49,8 @@ def _chart(
             for name in names
         ],
         [
-            "Each mark: a head; bars: standard deviation over seeds. Dots: where "
-            "the weights began.",
+            "Each mark: a head, those of a layer side by side; bars: standard deviation over seeds. "
+            "Dots: where the weights began.",
             *([f"Heads that collapsed, to within 1 %: {'; '.join(verdicts)}."] if verdicts else []),
         ],
         f"Weights of {counted(len(filtered), 'filtered attention')} after training.",
@@ -121,5 +121,5 @@ def _panel(name: str, panels: int, of: dict[str, dict[Place, list[tuple[float, f
     layers = sorted({layer for layer, _ in places})
     middle = [float(np.mean([at[place] for place in places if place[0] == n])) for n in layers]
     ticks = [(x, str(layer)) for x, layer in zip(middle, layers, strict=True)]
-    x = Axis("layer, its heads side by side", ticks=ticks, range=(-0.5, len(places) - 0.5))
+    x = Axis("layer", ticks=ticks, range=(-0.5, len(places) - 0.5))
     return Panel(narrow(x, panels), Axis(name), [*series, *guides])
