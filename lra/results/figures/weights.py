@@ -49,8 +49,8 @@ def _chart(
             for name in names
         ],
         [
-            "Each mark: a head, those of a layer side by side; bars: standard deviation over seeds. "
-            "Dots: where the weights began.",
+            "Each mark: a head, those of a layer side by side; bars: standard deviation over "
+            "seeds. Dots: where the weights began.",
             *([f"Heads that collapsed, to within 1 %: {'; '.join(verdicts)}."] if verdicts else []),
         ],
         f"Weights of {counted(len(filtered), 'filtered attention')} after training.",
