@@ -103,9 +103,14 @@ def mean_at(
     for layer in layers:
         heads = np.array([values(head) for head in layer.heads], dtype=float)  # nan for None
         curves.append(dict(zip(places(layer), heads.mean(0).tolist(), strict=True)))
+    return mean_of(curves)
+
+
+def mean_of(curves: Sequence[Mapping[float, float | None]]) -> dict[float, float]:
+    """At the places that all curves have and where their mean is finite."""
     common = set.intersection(*map(set, curves)) if curves else set()
-    means = {at: float(np.mean([curve[at] for curve in curves])) for at in sorted(common)}
-    return {at: value for at, value in means.items() if math.isfinite(value)}
+    found = {at: np.mean([np.nan if c[at] is None else c[at] for c in curves]) for at in common}
+    return {at: float(found[at]) for at in sorted(found) if math.isfinite(found[at])}
 
 
 def narrow(axis: Axis, panels: int) -> Axis:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from lra.results.analysis import Analysis, Depth
-from lra.results.figures.analyses import Analyses, Analyzed, analyses_of, line
+from lra.results.figures.analyses import LEAST, Analyses, Analyzed, analyses_of, line, mean_of
 from lra.results.figures.chart import Axis, Chart, Panel, Series, log_axis
 from lra.results.numbers import counted, figure
 
@@ -18,8 +18,9 @@ MEASURES = {
 
 
 def smoothing_charts(runs: Iterable[Analyzed]) -> list[Chart]:
-    """One for each task, data and protocol of which any run was analyzed."""
-    return [_chart(found) for found in analyses_of(runs)]
+    """Measures by depth and singular values, for each task, data and protocol of which any run was
+    analyzed."""
+    return [make(found) for found in analyses_of(runs) for make in (_chart, _singular_values)]
 
 
 def _chart(found: Analyses) -> Chart:
@@ -92,3 +93,33 @@ def _at(one: Analysis, blocks: int) -> Depth:
 def _mean(depths: Sequence[Depth], name: str) -> float | None:
     values = [MEASURES[name](one) for one in depths]
     return None if None in values else float(np.mean(values))
+
+
+def _singular_values(found: Analyses) -> Chart:
+    last = max(one.depth[-1].blocks for several in found.of.values() for one in several)
+    panels = []
+    for blocks in (0, last):
+        series = []
+        for attention, several in found.of.items():
+            curves = [
+                dict(zip(depth.ranks, depth.singular_values, strict=True))
+                for one in several
+                for depth in one.depth
+                if depth.blocks == blocks
+            ]
+            points = {rank: v for rank, v in mean_of(curves).items() if v >= LEAST}
+            ends = {rank: points[rank] for rank in (2, 8, 32) if rank in points}
+            numbers = [{"blocks": blocks, "rank": rank, "σ/σ₁": v} for rank, v in ends.items()]
+            if points:
+                series.append(line(attention, points, numbers))
+        ranks = [x for one in series for x in one.x] or [1]
+        sizes = [y for one in series for y in one.y] or [1]
+        where = f"after block {blocks}" if blocks else "before the first block"
+        panels.append(Panel(log_axis("rank", ranks), log_axis(f"{where}: σ/σ₁", sizes), series))
+    return found.chart(
+        "hidden-singular-values",
+        "Singular values of the hidden states",
+        panels,
+        [f"By rank, over the largest; what is below {LEAST:g} is not drawn."],
+        "The faster these fall, the fewer directions the tokens lie in.",
+    )

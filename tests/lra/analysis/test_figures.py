@@ -16,7 +16,7 @@ def figure(results, *words):
 
 
 @pytest.mark.parametrize(
-    ("kind", "charts"), [("weights", 1), ("spectra", 2), ("response", 2), ("smoothing", 1)]
+    ("kind", "charts"), [("weights", 1), ("spectra", 2), ("response", 2), ("smoothing", 2)]
 )
 def test_each_kind_prints_the_files_that_it_wrote(analyzed, capsys, kind, charts):
     assert figure(analyzed, kind) == 0

@@ -22,7 +22,7 @@ def lines(panel):
 def test_smoothing_has_the_attention_beside_its_filtered_one():
     smooth = [depth(0), depth(1, 0.2, 0.9, 2.0), depth(2, 0.1, 0.99, 1.5)]
     runs = [(record("linear"), analysis(depths=smooth)), BOTH[1]]
-    (chart,) = smoothing_charts(runs)
+    chart, _ = smoothing_charts(runs)
     assert [panel.y.title for panel in chart.panels] == [
         "HFC/LFC",
         "token cosine",
@@ -45,7 +45,7 @@ def test_seeds_are_thin_beside_their_mean_and_missing_values_are_left_out():
         (record("linear", 0), analysis()),
         (record("linear", 1), analysis(seed=1, depths=other)),
     ]
-    (chart,) = smoothing_charts(runs)
+    chart, _ = smoothing_charts(runs)
     ratio, cosine, _ = chart.panels
     assert [(one.name, one.thin, dict(zip(one.x, one.y, strict=True))) for one in ratio.series] == [
         ("linear, seed 0", True, {0: 1, 1: 0.5, 2: 0.25}),
@@ -54,6 +54,15 @@ def test_seeds_are_thin_beside_their_mean_and_missing_values_are_left_out():
     ]
     assert cosine.series[-1].y == [pytest.approx(0.6)]
     assert "Thin: each seed. Thick: their mean." in chart.notes
+
+
+def test_singular_values_stand_before_the_first_block_and_after_the_last():
+    _, chart = smoothing_charts(BOTH)
+    assert [panel.y.title for panel in chart.panels] == [
+        *("before the first block: σ/σ₁", "after block 2: σ/σ₁")
+    ]
+    assert list(lines(chart.panels[1]).values()) == [{1: 1, 2: 0.5}] * 2
+    assert {"attention": "linear", "blocks": 2, "rank": 2, "σ/σ₁": 0.5} in chart.numbers
 
 
 def test_weights_stand_by_layer_and_head_with_where_they_began():
@@ -143,7 +152,7 @@ def test_what_is_not_comparable_or_not_analyzed_is_apart_and_named():
 
 
 def test_subsets_and_machines_are_stated():
-    (chart,) = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=64))])
+    chart, _ = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=64))])
     note = next(one for one in chart.notes if one.startswith("Analyzed on"))
     assert "different subsets: 16 validation examples; 16 validation examples cut to 64" in note
     assert "Some CPU" in note
