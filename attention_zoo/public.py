@@ -20,6 +20,7 @@ from attention_zoo.operators import (
 )
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import filters, names, register_attention, register_filter
+from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 from attention_zoo.spec import Spec, parse_spec
 from attention_zoo.state import check_on_load
 from attention_zoo.version import __version__
@@ -35,6 +36,9 @@ __all__ = [
     "FilteredOperator",
     "Inputs",
     "KernelOperator",
+    "OnOutput",
+    "OnProjections",
+    "OnValues",
     "Product",
     "Products",
     "Spec",

@@ -12,7 +12,7 @@ from torch import nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError, unknown
-from attention_zoo.filter import Filter
+from attention_zoo.filter import Modifier
 from attention_zoo.options import Option, options_of
 from attention_zoo.plugins import import_plugin
 
@@ -40,6 +40,7 @@ class Registry(Generic[T]):
     given: set[str]
     common: dict[str, Option] = field(default_factory=dict)
     needs: dict[str, type] = field(default_factory=dict)
+    ends: str = ""  # with what its names may end besides letters, digits, - and _
     entries: dict[str, Entry[T]] = field(default_factory=dict)
 
     def register(self, name: str) -> Callable[[type[C]], type[C]]:
@@ -53,7 +54,7 @@ class Registry(Generic[T]):
                     f"{self.kind} {name!r} is already registered by {taken.__module__}; "
                     "choose another name"
                 )
-            if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+            if not re.fullmatch(r"[A-Za-z][\w-]*", name.removesuffix(self.ends)):
                 raise UsageError(
                     f"{self.kind} name {name!r} may only contain letters, digits, - and _, and "
                     "must begin with a letter"
@@ -86,11 +87,13 @@ ATTENTIONS: Registry[Attention] = Registry(
     {"heads", "head_dim", "max_len", "dim"},
     needs={"support": Support, "check_also": tuple},
 )
-FILTERS: Registry[Filter] = Registry(
+FILTERS: Registry[Modifier] = Registry(
     "filter",
-    Filter,  # type: ignore[type-abstract]  # only subclasses are made
-    {"heads"},
+    Modifier,
+    {"heads", "dim"},
     {"layers": Option(Layers, "all")},
+    needs={"acts_on": str},
+    ends="+",
 )
 
 
@@ -121,7 +124,8 @@ def register_attention(name: str) -> Callable[[type[C]], type[C]]:
 
 
 def register_filter(name: str) -> Callable[[type[C]], type[C]]:
-    """Class decorator: makes a `Filter` available as `+name`; options as for attentions.
+    """Class decorator: makes a `Filter`, or a remedy (`OnValues`, `OnOutput`, `OnProjections`),
+    available as `+name`; options as for attentions.
 
     >>> import torch
     >>> @register_filter("half")
@@ -129,7 +133,7 @@ def register_filter(name: str) -> Callable[[type[C]], type[C]]:
     ...     def forward(self, operator, v):
     ...         return operator.polynomial([0.5, 0.5], v)
     ...
-    ...     def reference(self, matrix):
+    ...     def reference(self, matrix, keep=None):
     ...         return (torch.eye(matrix.shape[-1]) + matrix) / 2
     >>> "half" in filters()
     True
@@ -147,7 +151,7 @@ def names() -> list[str]:
 
 
 def filters() -> list[str]:
-    """Every registered filter, sorted.
+    """Every registered filter and remedy, sorted.
 
     >>> "gfsa" in filters()
     True

@@ -12,7 +12,7 @@ MODULES = (
     "attention_zoo.layer",
     "attention_zoo.registry",
     "attention_zoo.spec",
-    "gfsa.filter",
+    "gfsa.filters.gfsa",
     "lra.protocols",
     "lra.tasks.registry",
     "lra.typed",

@@ -6,7 +6,6 @@ from typing import get_args
 import torch
 
 from attention_zoo.attention import Growth
-from attention_zoo.build import build_attention
 from attention_zoo.costs import count_flops
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.spec import attention_of
@@ -19,6 +18,7 @@ from attention_zoo.testing.cases import (
     agree,
     at,
     attention,
+    built,
     gradients,
     layer,
     learned,
@@ -88,7 +88,7 @@ def dtypes(spec: str) -> None:
         many = 512
         if many**2 < torch.finfo(dtype).max:
             continue
-        module = build_attention(spec, heads=1, head_dim=D, max_len=many, dim=D).to(dtype).eval()
+        module = built(spec, heads=1, head_dim=D, max_len=many, dim=D).to(dtype).eval()
         alike = torch.ones(1, 1, many, D, dtype=dtype)
         with torch.no_grad():
             operator = operator_of(module, alike, alike, None, alike[0])
@@ -159,7 +159,7 @@ def head_dims(spec: str) -> None:
     """At its least head width, and at another, it is that of the reference."""
     least, _, step = attention_of(spec).support.head_dims
     for width in (least, least + 4 * step):
-        module = build_attention(spec, heads=2, head_dim=width, max_len=9, dim=2 * width).double()
+        module = built(spec, heads=2, head_dim=width, max_len=9, dim=2 * width).double()
         q, k = torch.randn(2, 1, 2, 9, width, dtype=torch.float64).unbind()
         x = torch.randn(1, 9, 2 * width, dtype=torch.float64)
         dense = operator_of(module, q, k, None, x).dense()
