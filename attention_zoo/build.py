@@ -111,8 +111,8 @@ def build_attention(
     for part in spec.filters:
         if (place := place_of(part)) != "operator":
             raise UsageError(
-                f"{part.name} acts on the {place} of a layer, and build_attention makes the "
-                "operator alone: use build_layer"
+                f"{part.name} acts on the {place} of a layer, and an operator alone has none: use "
+                "build_layer, or --level layer"
             )
     wants_dim = "dim" in inspect.signature(cls.__init__).parameters
     given: dict[str, Any] = {"dim": dim or heads * head_dim} if wants_dim else {}

@@ -67,7 +67,8 @@ def parse_spec(text: "str | Spec", stated: Mapping[str, Mapping[str, Any]] | Non
         return text
     first, *rest = _parts(text)
     names = [part.partition(":")[0] for part in (first, *rest)]
-    if any(not name or (name[-1] == "+" and name not in FILTERS.names()) for name in names):
+    ends = any(name.endswith("+") and name not in FILTERS.names() for name in names)
+    if ends or not all(names[1:]):
         raise UsageError(f"{quoted(text)}: the name of a filter is missing after '+'")
     attention = _parse_part(first, ATTENTIONS, stated or {})
     filters = tuple(_parse_part(part, FILTERS, {}) for part in rest)
