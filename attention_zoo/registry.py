@@ -128,6 +128,7 @@ def register_filter(name: str) -> Callable[[type[C]], type[C]]:
     available as `+name`; options as for attentions.
 
     >>> import torch
+    >>> from attention_zoo import Filter
     >>> @register_filter("half")
     ... class Half(Filter):
     ...     def forward(self, operator, v):

@@ -6,8 +6,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from attention_zoo import UsageError, build_attention, build_layer, parse_spec
+from attention_zoo import (
+    UsageError,
+    build_attention,
+    build_layer,
+    parse_spec,
+    register_filter,
+)
 from attention_zoo.packing import Packing
+from attention_zoo.registry import FILTERS
+from attention_zoo.testing import verdict
+from gfsa import FeatScale, NeuTRENO, ViTMinus
 from lra.model import build_model
 from lra.protocols import get_protocol
 from lra.training.optimizer import parameter_groups
@@ -143,6 +152,35 @@ def test_remedies_of_other_places_and_filters_go_together():
     assert str(parse_spec(spec)) == "linear+gfsa:K=4+gfsa+attnscale+neutreno+featscale+vit-"
     (layer,) = layers(spec)
     assert layer(torch.randn(1, 30, 16)).isfinite().all()
+
+
+class PadsCount(FeatScale):
+    """Its mean is over the padded length."""
+
+    def forward(self, y, keep):
+        return super().forward(y, None)
+
+
+class WrongSide(ViTMinus):
+    """Λ stands at the values, too."""
+
+    def forward(self):
+        W_V, W_O = super().forward()
+        return W_V * self.psi, W_O
+
+
+class Own(NeuTRENO):
+    """Every layer is its own first."""
+
+    def forward(self, y, v, first):
+        return y + self.weight * (v - first.detach())
+
+
+@pytest.mark.parametrize("mutant", [PadsCount, WrongSide, Own])
+def test_the_contract_finds_a_wrong_remedy(mutant, monkeypatch):
+    monkeypatch.setattr(FILTERS, "entries", dict(FILTERS.entries))
+    register_filter("mutant")(mutant)
+    assert verdict("layers", "linear+mutant").outcome == "fails"
 
 
 def test_names_with_a_plus_are_read():
