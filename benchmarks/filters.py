@@ -13,6 +13,8 @@ from benchmarks.gfsa_cost import BATCH, C, H, beside, layer
 from benchmarks.timing import HEAD, machine
 from lra.system.allocator import keep_freed_memory
 
+ATTENTIONS = ["linear", "performer", "sdpa"]
+
 
 def rows(options):
     for N in options.lengths:
@@ -26,7 +28,7 @@ def rows(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--attn", nargs="+", default=["linear", "performer", "sdpa"])
+    parser.add_argument("--attn", nargs="+", default=ATTENTIONS)
     parser.add_argument("--filters", nargs="+", help="as behind a +; default: all")
     parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 8192])
     parser.add_argument("--batch", type=int, default=BATCH)

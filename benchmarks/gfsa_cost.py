@@ -50,6 +50,17 @@ class DenseFormulation(nn.Module):
         return self.out(rearrange(A @ v, "b h n d -> b n (h d)"))
 
 
+class Masked(nn.Module):
+    """A layer that is given a mask though nothing is padded."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device))
+
+
 def layer(spec, N):
     return build_layer(spec, dim=C, heads=H, max_len=N)
 
@@ -76,6 +87,15 @@ def layers(options):
             spec = f"{attention}+gfsa"
             modules = (spec, layer(spec, N)), (attention, lambda a=attention, n=N: layer(a, n))
             yield beside("layer", modules, N, options, options.repetitions, most=most)
+
+
+def masks(options):
+    """A layer with a mask of real tokens alone beside the same without a mask."""
+    for attention in GOALS:
+        N = options.lengths[min(1, len(options.lengths) - 1)]
+        base = attention, lambda a=attention, n=N: layer(a, n)
+        modules = (f"{attention}, masked", Masked(layer(attention, N))), base
+        yield beside("layer", modules, N, options, options.repetitions)
 
 
 def training_steps(options):
