@@ -83,7 +83,7 @@ def test_what_each_filter_adds_is_printed_beside_its_base(printed):
         "--repetitions",
         "1",
     ]
-    out = printed(filter_costs, *words)
+    out = printed(filter_costs, *words, "--repetitions", "1")
     pairs = [(name.rpartition(": ")[2], base) for name, base in first_cells(out)]
     assert pairs == [("linear+mean", "linear"), ("linear+vit-", "linear")]
 
