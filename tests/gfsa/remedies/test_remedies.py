@@ -10,9 +10,12 @@ from attention_zoo import (
     UsageError,
     build_attention,
     build_layer,
+    filters,
+    formula_flops,
     parse_spec,
     register_filter,
 )
+from attention_zoo.costs import count_flops
 from attention_zoo.packing import Packing
 from attention_zoo.registry import FILTERS
 from attention_zoo.testing import verdict
@@ -152,6 +155,20 @@ def test_remedies_of_other_places_and_filters_go_together():
     assert str(parse_spec(spec)) == "linear+gfsa:K=4+gfsa+attnscale+neutreno+featscale+vit-"
     (layer,) = layers(spec)
     assert layer(torch.randn(1, 30, 16)).isfinite().all()
+
+
+@pytest.mark.parametrize("added", [*filters(), "contranorm:form=tokens", "gfsa+vit-+neutreno"])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_operations_of_a_layer_are_those_of_its_formula(added, training):
+    for name in ("linear", "mean"):
+        layer = build_layer(f"{name}+{added}", dim=24, heads=2, max_len=40).train(training)
+
+        def run(layer=layer):
+            y = layer(torch.randn(3, 34, 24, requires_grad=training))
+            if training:
+                y.sum().backward()
+
+        assert count_flops(run)[0] == formula_flops(layer, 3, 34, training=training)
 
 
 class PadsCount(FeatScale):
