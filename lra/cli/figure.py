@@ -24,7 +24,9 @@ NEEDS = {
     "tasks": "runs with a result",
     "curves": "runs with a learning curve",
     "growth": "measured rows with figures",
+    "by": "runs with a result",
 }
+KINDS = tuple(kind for kind in NEEDS if kind != "by")
 
 
 def parser() -> Parser:
@@ -33,16 +35,27 @@ def parser() -> Parser:
         "Draws figures from what is on record, as PNG, SVG and PDF, and prints their paths. "
         "bubble: accuracy against training time, a circle's area for memory, arrows to the "
         "filtered attention. growth: time and memory against N. curves: learning curves. tasks: "
-        "accuracy by task. What is not comparable never shares a figure: each group has its own.",
-        require_tasks,
+        "accuracy by task. --by: accuracy and time against an option. What is not comparable never "
+        "shares a figure: each group has its own.",
+        settle,
     )
-    made.add_argument("kind", choices=tuple(NEEDS))
+    made.add_argument("kind", nargs="?", choices=KINDS)
     add_of_records(made)
     add(made, "--attn", required=False, help="these alone; default: all on record")
-    add(made, "--measurements")
+    add(made, "--by", "--measurements")
     out = Path("results/figures")
     add(made, "--out", metavar="DIR", type=folder, default=out, help="default: %(default)s")
     return made
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Decides the kind. Raises UsageError where there are two or none."""
+    require_tasks(options)
+    if options.by is None and options.kind is None:
+        raise UsageError(f"name a figure: {', '.join(KINDS)}, or --by OPTION")
+    if options.by is not None and options.kind is not None:
+        raise UsageError(f"--by {options.by} is a figure of its own: leave out {options.kind}")
+    options.kind = options.kind or "by"
 
 
 def carry_out(options: argparse.Namespace) -> int:
@@ -61,6 +74,9 @@ def carry_out(options: argparse.Namespace) -> int:
         places = ", ".join(map(str, options.results))
         where = "those of --measurements" if options.measurements else places
         raise UsageError(f"nothing to draw: no {NEEDS[options.kind]}{chosen} in {where}")
+    if options.kind == "by":  # each form of a sweep has a look of its own
+        series = (one for chart in charts for panel in chart.panels for one in panel.series)
+        known = {one.attention for one in series if one.attention}
     looks = Looks(known)
     for chart in charts:
         for path in save(draw(chart, looks), options.out, chart.name):
@@ -75,8 +91,9 @@ def charts_of(
     wanted: set[str],
 ) -> "list[Chart]":
     """The charts of the asked kind."""
-    from lra.cli.reading import of_tasks
+    from lra.cli.reading import distances_of, of_tasks, registered
     from lra.results.figures.bubble import bubble_charts
+    from lra.results.figures.by import by_charts
     from lra.results.figures.curves import curve_charts
     from lra.results.figures.growth import growth_charts
     from lra.results.figures.tasks import task_charts
@@ -94,6 +111,10 @@ def charts_of(
     ]
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
+    if options.kind == "by":
+        shown = registered(shown)
+        records = [record for _, record in shown]
+        return by_charts(options.by, records, distances_of(shown)) if shown else []
     records = [record for _, record in shown]
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 

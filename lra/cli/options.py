@@ -146,6 +146,8 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "--fail-above RATIO": "exit with 1 where a regression's time or memory is over RATIO times the "
     "earlier",
     "--results DIR": "default: results",
+    "--by OPTION": "what the values of an option do, all else equal: K, mode, w0, layers, … of the "
+    "last filter that has it, or of the attention (features, landmarks, …)",
     "run RUN": "its folder, or the beginning of the folder's name or of the run's identity",
     "--measurements FILE": "of `measure`; default: all in the results' folder",
     "--format": "default: github; latex needs the package booktabs",

@@ -11,8 +11,10 @@ from lra.cli.common import say
 from lra.measure.sheet import Sheet, read_sheet
 from lra.protocols import Protocol, spec_under
 from lra.results.comparable import Recorded
+from lra.results.distances import taylor_distance
 from lra.results.layout import RUNS
 from lra.results.reading import disagreements, runs_on_record
+from lra.results.record import Record
 
 Folders = Sequence[Path]
 Tasks = Sequence[str] | None  # None: all
@@ -58,6 +60,33 @@ def _sheets_of(results: Folders) -> Iterable[Sheet]:
             say(f"skipped: {error}")
 
 
+def registered(runs: Iterable[tuple[Path, Recorded]]) -> list[tuple[Path, Recorded]]:
+    """Those whose attention is registered here, so that its options are known; others are named."""
+    runs = list(runs)
+    foreign = set()
+    for attention in {record.attention for _, record in runs}:
+        try:
+            parse_spec(attention)
+        except UsageError:
+            foreign.add(attention)
+    for attention in sorted(foreign):
+        say(f"skipped: {attention} is not registered here; --plugin MODULE has those of others")
+    return [(folder, record) for folder, record in runs if record.attention not in foreign]
+
+
+def distances_of(runs: Iterable[tuple[Path, Recorded]]) -> dict[int, float]:
+    """Of a filter's Taylor form from the true power, by id of the records of the runs that were
+    analysed; what cannot be read is named."""
+    found = {}
+    for folder, record in runs:
+        if isinstance(record, Record):
+            try:
+                found[id(record)] = taylor_distance(folder, record)
+            except UsageError as error:
+                say(f"skipped: {error}")
+    return {key: known for key, known in found.items() if known is not None}
+
+
 def spellings(spec: str, known: set[str], under: Iterable[Protocol]) -> set[str]:
     """Those of the `known` attentions that a person may mean by a spec: itself, and what it is
     without a protocol and under each; itself alone where there is none."""
@@ -78,9 +107,12 @@ def asked_for(specs: list[str] | None, known: set[str], under: Iterable[Protocol
     return wanted
 
 
-def spelled(tasks: Iterable[str] | None, results: Folders) -> str:
-    """The arguments that print the tables of these tasks again; no path of one machine."""
+def spelled(
+    tasks: Iterable[str] | None, results: Folders, attentions: Iterable[str] | None = None
+) -> str:
+    """The arguments that print the tables of these again; no path of one machine."""
     words = ["--task", *tasks] if tasks else []
+    words += ["--attn", *attentions] if attentions else []
     if list(results) != [Path("results")]:
         words += ["--results", *("DIR" if one.is_absolute() else str(one) for one in results)]
     return "".join(f" {shlex.quote(word)}" for word in words)

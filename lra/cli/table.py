@@ -14,8 +14,9 @@ def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} table",
         "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
-        "filter against without), cost (time, memory, parameters).",
-        require_tasks,
+        "filter against without), cost (time, memory, parameters); or what the values of an option "
+        "do (--by).",
+        settle,
     )
     made.add_argument(
         "kinds",
@@ -25,28 +26,53 @@ def parser() -> Parser:
         help="default: all that have rows; CSV takes one",
     )
     add_of_records(made)
-    add(made, "--published", "--format")
+    add(made, "--attn", required=False, help="these alone; default: all on record")
+    add(made, "--by", "--published", "--format")
     add(made, "--out", help="default: standard output")
     return made
 
 
+def settle(options: argparse.Namespace) -> None:
+    """Raises UsageError for what does not go together."""
+    require_tasks(options)
+    others = [*options.kinds, *["--published"] * options.published]
+    if options.by is not None and others:
+        raise UsageError(f"--by {options.by} is a table of its own: leave out {', '.join(others)}")
+
+
 def carry_out(options: argparse.Namespace) -> int:
-    from lra.cli.reading import none_on_record, on_record, spelled
+    from lra.cli.reading import (
+        asked_for,
+        distances_of,
+        none_on_record,
+        on_record,
+        registered,
+        spelled,
+    )
     from lra.results.published import read_published
     from lra.results.summary import accuracy_groups
-    from lra.results.tables import KINDS, Table, published_tables, render, tables_of
+    from lra.results.tables import KINDS, Table, by_tables, published_tables, render, tables_of
     from lra.system.files import whole
 
     if options.out is not None and not options.out.parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
-    records = [record for _, record in on_record(options.results, options.task)]
-    if not records:
+    runs = on_record(options.results, options.task)
+    if not runs:
         raise none_on_record(options.results, options.task)
-    arguments = spelled(options.task, options.results)
+    known = {record.attention for _, record in runs}
+    wanted = asked_for(options.attn, known, {record.protocol for _, record in runs})
+    runs = [(folder, record) for folder, record in runs if record.attention in wanted]
+    records = [record for _, record in runs]
+    arguments = spelled(options.task, options.results, options.attn)
     tables: list[Table] = []
-    if options.kinds or not options.published:
-        tables += tables_of(records, options.kinds or KINDS, arguments)
     reasons: list[str] = []
+    if options.by is not None:
+        command = f"python run_lra.py table --by {options.by}{arguments}"
+        known_here = registered(runs)
+        distances = distances_of(known_here)
+        tables += by_tables(options.by, [one for _, one in known_here], distances, command)
+    elif options.kinds or not options.published:
+        tables += tables_of(records, options.kinds or KINDS, arguments)
     if options.published:
         command = f"python run_lra.py table --published{arguments}"
         beside, reasons = published_tables(accuracy_groups(records), read_published(), command)
