@@ -54,7 +54,7 @@ def settle(options: argparse.Namespace) -> None:
     if options.by is None and options.kind is None:
         raise UsageError(f"name a figure: {', '.join(KINDS)}, or --by OPTION")
     if options.by is not None and options.kind is not None:
-        raise UsageError(f"--by {options.by} is a figure of its own: leave out {options.kind}")
+        raise UsageError(f"--by makes a figure of its own: leave out {options.kind}")
     options.kind = options.kind or "by"
 
 

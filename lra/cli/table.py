@@ -37,7 +37,7 @@ def settle(options: argparse.Namespace) -> None:
     require_tasks(options)
     others = [*options.kinds, *["--published"] * options.published]
     if options.by is not None and others:
-        raise UsageError(f"--by {options.by} is a table of its own: leave out {', '.join(others)}")
+        raise UsageError(f"--by makes a table of its own: leave out {', '.join(others)}")
 
 
 def carry_out(options: argparse.Namespace) -> int:

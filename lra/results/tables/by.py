@@ -201,6 +201,8 @@ def _caption(sweep: Sweep, usual: int, lines: Sequence[Line]) -> list[str]:
         runs = "Single runs" if usual == 1 else f"Means ± standard deviations of n = {usual} runs"
         text.append(f"{runs} unless noted.")
     points = [point for line in lines for point in line.points.values()]
+    if any("learned" in point.result.more for point in points):
+        text.append("Learned: two standard errors better than a constant answer.")
     if any(point.timed for point in points):
         text.append("Step: median (p20–p80) of a training step, median over runs.")
     if any(point.in_turns for point in points):
