@@ -24,9 +24,7 @@ NEEDS = {
     "tasks": "runs with a result",
     "curves": "runs with a learning curve",
     "growth": "measured rows with figures",
-    "by": "runs with a result",
 }
-KINDS = tuple(kind for kind in NEEDS if kind != "by")
 
 
 def parser() -> Parser:
@@ -35,11 +33,10 @@ def parser() -> Parser:
         "Draws figures from what is on record, as PNG, SVG and PDF, and prints their paths. "
         "bubble: accuracy against training time, a circle's area for memory, arrows to the "
         "filtered attention. growth: time and memory against N. curves: learning curves. tasks: "
-        "accuracy by task. --by: accuracy and time against an option. What is not comparable never "
-        "shares a figure: each group has its own.",
-        settle,
+        "accuracy by task. What is not comparable never shares a figure: each group has its own.",
+        require_tasks,
     )
-    made.add_argument("kind", nargs="?", choices=KINDS)
+    made.add_argument("kind", nargs="?", choices=tuple(NEEDS), help="or --by OPTION")
     add_of_records(made)
     add(made, "--attn", required=False, help="these alone; default: all on record")
     add(made, "--by", "--measurements")
@@ -48,17 +45,15 @@ def parser() -> Parser:
     return made
 
 
-def settle(options: argparse.Namespace) -> None:
-    """Decides the kind. Raises UsageError where there are two or none."""
-    require_tasks(options)
+def require_one_kind(options: argparse.Namespace) -> None:
     if options.by is None and options.kind is None:
-        raise UsageError(f"name a figure: {', '.join(KINDS)}, or --by OPTION")
+        raise UsageError(f"name a figure: {', '.join(NEEDS)}, or --by OPTION")
     if options.by is not None and options.kind is not None:
         raise UsageError(f"--by makes a figure of its own: leave out {options.kind}")
-    options.kind = options.kind or "by"
 
 
 def carry_out(options: argparse.Namespace) -> int:
+    require_one_kind(options)
     from lra.cli.reading import asked_for, on_record, read_sheets
     from lra.results.figures.palette import Looks
     from lra.results.figures.paper import draw, save, styled
@@ -70,11 +65,12 @@ def carry_out(options: argparse.Namespace) -> int:
     wanted = asked_for(options.attn, known, protocols_of(runs, sheets))
     charts = charts_of(options, runs, sheets, wanted)
     if not charts:
+        needed = NEEDS.get(options.kind, "runs with a result")
         chosen = " of that --task and --attn" if options.task or options.attn else ""
         places = ", ".join(map(str, options.results))
         where = "those of --measurements" if options.measurements else places
-        raise UsageError(f"nothing to draw: no {NEEDS[options.kind]}{chosen} in {where}")
-    if options.kind == "by":  # each form of a sweep has a look of its own
+        raise UsageError(f"nothing to draw: no {needed}{chosen} in {where}")
+    if options.by is not None:  # each form of a sweep has a look of its own
         series = (one for chart in charts for panel in chart.panels for one in panel.series)
         known = {one.attention for one in series if one.attention}
     looks = Looks(known)
@@ -111,7 +107,7 @@ def charts_of(
     ]
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
-    if options.kind == "by":
+    if options.by is not None:
         shown = registered(shown)
         records = [record for _, record in shown]
         return by_charts(options.by, records, distances_of(shown)) if shown else []

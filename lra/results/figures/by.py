@@ -20,7 +20,7 @@ from lra.results.figures.notes import (
 )
 from lra.results.numbers import figure
 from lra.results.summary import Group, Summary
-from lra.results.sweeps import Sweep, Value, distance, sweeps
+from lra.results.sweeps import Sweep, Value, distance, is_number, sweeps
 
 WIDE = 10  # times the least value is the largest, from where on an axis is logarithmic
 TICKS = 8  # of an axis, at most
@@ -123,8 +123,7 @@ def _chart(sweep: Sweep, cost: Group | None, distances: Distances) -> Chart:
         [
             BARS + " Of time: p20 to p80." * bool(timed),
             *listed("Grey dashes", [_said(base, known)] if base and base.runs else []),
-            *[f"{DISTANCE}: of runs that were analysed."]
-            * any(p.y.title == DISTANCE for p in panels),
+            *[f"{DISTANCE}: of runs that were analysed."] * bool(series),
             *listed("Without a result", failures_of(group)),
             figure_footer(group),
         ],
@@ -179,7 +178,7 @@ def _series(
 
 
 def _x(sweep: Sweep, value: Value) -> float:
-    return float(str(value)) if sweep.numeric else float(sweep.values.index(value))
+    return float(value if sweep.numeric and is_number(value) else sweep.values.index(value))
 
 
 def _moved(x: float, axis: Axis, share: float) -> float:
