@@ -64,7 +64,7 @@ def test_a_figure_by_an_option(results, tmp_path, capsys, option):
         ("table accuracy --by K", "--by makes a table of its own: leave out accuracy"),
         ("table --by K --published", "--by makes a table of its own: leave out --published"),
         ("figure bubble --by K", "--by makes a figure of its own: leave out bubble"),
-        ("figure", "name a figure: bubble, tasks, curves, growth, or --by OPTION"),
+        ("figure", "name a figure: bubble, tasks, curves, growth, "),
         ("figure --by K --task text", "nothing to draw: no runs with a result of that --task"),
         ("table --by K --task text", "no runs on record of text"),
         ("table --by", "argument --by: expected one argument"),
