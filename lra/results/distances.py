@@ -13,7 +13,7 @@ Distances = Mapping[int, float]  # by id of a record
 
 
 def taylor_distance(folder: Path, record: Record) -> float | None:
-    """‖T_K(Ā) − Āᴷ‖₂ of the Taylor form of GFSA's last filter, mean over layers and heads.
+    """‖T_K(Ā) − Āᴷ‖₂ of a run's last filter that has both forms, mean over layers and heads.
 
     None where the run was not analysed or other weights of it were, for a filter without such a
     form, and where one of them is not finite. UsageError names a file that cannot be read.
@@ -24,8 +24,8 @@ def taylor_distance(folder: Path, record: Record) -> float | None:
         if found["checkpoint"] != record.training.checkpoint:
             return None
         heads = [head["filters"] for layer in found["layers"] for head in layer["heads"]]
-        gaps = [filters[-1]["gap"] for filters in heads if filters]
-        distances = [gap["distance"] for gap in gaps if gap is not None]
+        gaps = [[gap for one in filters if (gap := one["gap"]) is not None] for filters in heads]
+        distances = [of[-1]["distance"] for of in gaps if of]
         return None if not distances or None in distances else fmean(distances)
     except FileNotFoundError:
         return None

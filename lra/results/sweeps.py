@@ -1,5 +1,6 @@
 """Attentions on record that differ in one option alone."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
@@ -53,6 +54,12 @@ class Sweep:
         return sorted(self.forms, reverse=True)
 
     @property
+    def compares(self) -> bool:
+        """Whether any of its forms is there at two values."""
+        counts = Counter(mode for by_mode in self.attentions.values() for mode in by_mode)
+        return max(counts.values()) > 1
+
+    @property
     def names(self) -> list[str]:
         return [name for by_mode in self.attentions.values() for name in by_mode.values()]
 
@@ -80,7 +87,7 @@ def sweeps(option: str, records: Iterable[Recorded]) -> list[Sweep]:
         for group in groups
         for sweep in _sweeps(option, specs, group, costs[group.conditions, group.column])
     ]
-    several = [sweep for sweep in found if len(sweep.attentions) > 1]
+    several = [sweep for sweep in found if sweep.compares]
     if not several:
         raise _nothing(option, found, specs)
     return several

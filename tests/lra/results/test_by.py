@@ -13,6 +13,8 @@ from lra.results.tables.by import by_tables
 from tests.lra.results.swept import ALL, FEATURES, LAYERS, ORDERS, put_analysed, swept
 from tests.lra.test_results import ENVIRONMENT, failure
 
+FORMS = ("linear+gfsa", "linear+gfsa:K=5,mode=power")
+
 
 def cells(table, *columns):
     places = [table.columns.index(name) for name in columns]
@@ -54,6 +56,8 @@ def test_what_is_not_comparable_is_in_sweeps_of_its_own():
     assert len(sweeps("K", [*ORDERS, *other])) == 2
     with pytest.raises(UsageError, match="no two attentions on record differ in K alone"):
         sweeps("K", [ORDERS[2], *other[5:6]])
+    with pytest.raises(UsageError, match="in K alone, which is 3, 5"):  # in mode, too
+        sweeps("K", [one for one in ORDERS if one.attention in FORMS])
 
 
 @pytest.mark.parametrize(
@@ -158,6 +162,12 @@ def test_an_analysis_is_read_by_its_weights(tmp_path):
     assert taylor_distance(put_analysed(tmp_path, run, name="none"), run) is None
     assert taylor_distance(put_analysed(tmp_path, run, 0.5, 1.0, name="two"), run) == 0.75
     assert taylor_distance(put_analysed(tmp_path, run, 0.5, None, name="inf"), run) is None
+    folder = put_analysed(tmp_path, run, 0.5, name="stacked")
+    heads = [{"filters": [{"gap": {"distance": 1.5}}, {"gap": {"distance": 2.5}}, {"gap": None}]}]
+    layers = [{"heads": heads}, {"heads": [{"filters": [{"gap": None}]}]}]
+    analysis = {"checkpoint": run.training.checkpoint, "layers": layers}
+    (folder / "analysis.json").write_text(json.dumps(analysis))
+    assert taylor_distance(folder, run) == 2.5
     old = put_analysed(tmp_path, run, 0.5, checkpoint="1" * 64, name="old")
     assert taylor_distance(old, run) is None
     odd = json.dumps({"checkpoint": run.training.checkpoint, "layers": [1]})
