@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
+from lra.cli.sweeping import charts_by, require_alone
 from lra.cli.values import folder
 from lra.protocols import Protocol, get_protocol
 
@@ -45,19 +46,14 @@ def parser() -> Parser:
     return made
 
 
-def require_one_kind(options: argparse.Namespace) -> None:
-    if options.by is None and options.kind is None:
-        raise UsageError(f"name a figure: {', '.join(NEEDS)}, or --by OPTION")
-    if options.by is not None and options.kind is not None:
-        raise UsageError(f"--by makes a figure of its own: leave out {options.kind}")
-
-
 def carry_out(options: argparse.Namespace) -> int:
-    require_one_kind(options)
     from lra.cli.reading import asked_for, on_record, read_sheets
     from lra.results.figures.palette import Looks
     from lra.results.figures.paper import draw, save, styled
 
+    require_alone(options.by, "figure", [options.kind] if options.kind else [])
+    if options.by is None and options.kind is None:
+        raise UsageError(f"name a figure: {', '.join(NEEDS)}, or --by OPTION")
     with styled():  # says so first where matplotlib is missing
         runs = on_record(options.results)
     sheets = read_sheets(options.results, options.measurements)
@@ -87,9 +83,8 @@ def charts_of(
     wanted: set[str],
 ) -> "list[Chart]":
     """The charts of the asked kind."""
-    from lra.cli.reading import distances_of, of_tasks, registered
+    from lra.cli.reading import of_tasks
     from lra.results.figures.bubble import bubble_charts
-    from lra.results.figures.by import by_charts
     from lra.results.figures.curves import curve_charts
     from lra.results.figures.growth import growth_charts
     from lra.results.figures.tasks import task_charts
@@ -105,12 +100,10 @@ def charts_of(
         for folder, record in runs
         if record.attention in wanted and (options.task is None or record.task in options.task)
     ]
+    if options.by is not None:
+        return charts_by(options.by, shown)
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
-    if options.by is not None:
-        shown = registered(shown)
-        records = [record for _, record in shown]
-        return by_charts(options.by, records, distances_of(shown)) if shown else []
     records = [record for _, record in shown]
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 

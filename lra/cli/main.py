@@ -23,8 +23,8 @@ COMMANDS = {
     "measure": "time and memory of variants over N, without training",
     "evaluate": "a finished run's checkpoint, evaluated again",
     "results": "list, show and remove runs on record",
-    "table": "tables from the runs on record, or of what the values of an option do",
-    "figure": "figures from what is on record: bubble, growth, curves, tasks, or by an option",
+    "table": "tables from the runs on record",
+    "figure": "figures from what is on record: bubble, growth, curves, tasks",
     "report": "one page of them to explore: tables, figures, each run",
 }
 

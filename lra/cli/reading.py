@@ -11,10 +11,8 @@ from lra.cli.common import say
 from lra.measure.sheet import Sheet, read_sheet
 from lra.protocols import Protocol, spec_under
 from lra.results.comparable import Recorded
-from lra.results.distances import taylor_distance
 from lra.results.layout import RUNS
 from lra.results.reading import disagreements, runs_on_record
-from lra.results.record import Record
 
 Folders = Sequence[Path]
 Tasks = Sequence[str] | None  # None: all
@@ -58,33 +56,6 @@ def _sheets_of(results: Folders) -> Iterable[Sheet]:
             yield read_sheet(path)
         except UsageError as error:
             say(f"skipped: {error}")
-
-
-def registered(runs: Iterable[tuple[Path, Recorded]]) -> list[tuple[Path, Recorded]]:
-    """Those whose attention is registered here, so that its options are known; others are named."""
-    runs = list(runs)
-    foreign = set()
-    for attention in {record.attention for _, record in runs}:
-        try:
-            parse_spec(attention)
-        except UsageError:
-            foreign.add(attention)
-    for attention in sorted(foreign):
-        say(f"skipped: {attention} is not registered here; --plugin MODULE has those of others")
-    return [(folder, record) for folder, record in runs if record.attention not in foreign]
-
-
-def distances_of(runs: Iterable[tuple[Path, Recorded]]) -> dict[int, float]:
-    """Of a filter's Taylor form from the true power, by id of the records of the runs that were
-    analysed; what cannot be read is named."""
-    found = {}
-    for folder, record in runs:
-        if isinstance(record, Record):
-            try:
-                found[id(record)] = taylor_distance(folder, record)
-            except UsageError as error:
-                say(f"skipped: {error}")
-    return {key: known for key, known in found.items() if known is not None}
 
 
 def spellings(spec: str, known: set[str], under: Iterable[Protocol]) -> set[str]:

@@ -1,11 +1,17 @@
 """`table`: what is on record, as tables."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
+from lra.cli.sweeping import require_alone, tables_by
 from lra.cli.values import one_of
+
+if TYPE_CHECKING:
+    from lra.results.comparable import Recorded
 
 TABLES = ("accuracy", "pairs", "cost")
 
@@ -14,9 +20,8 @@ def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} table",
         "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
-        "filter against without), cost (time, memory, parameters); or what the values of an option "
-        "do (--by).",
-        settle,
+        "filter against without), cost (time, memory, parameters).",
+        require_tasks,
     )
     made.add_argument(
         "kinds",
@@ -32,47 +37,29 @@ def parser() -> Parser:
     return made
 
 
-def settle(options: argparse.Namespace) -> None:
-    """Raises UsageError for what does not go together."""
-    require_tasks(options)
-    others = [*options.kinds, *["--published"] * options.published]
-    if options.by is not None and others:
-        raise UsageError(f"--by makes a table of its own: leave out {', '.join(others)}")
-
-
 def carry_out(options: argparse.Namespace) -> int:
-    from lra.cli.reading import (
-        asked_for,
-        distances_of,
-        none_on_record,
-        on_record,
-        registered,
-        spelled,
-    )
+    from lra.cli.reading import none_on_record, on_record, spelled
     from lra.results.published import read_published
     from lra.results.summary import accuracy_groups
-    from lra.results.tables import KINDS, Table, by_tables, published_tables, render, tables_of
-    from lra.system.files import whole
+    from lra.results.tables import KINDS, Table, published_tables, render, tables_of
 
+    require_alone(options.by, "table", options.kinds + ["--published"] * options.published)
     if options.out is not None and not options.out.parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
     runs = on_record(options.results, options.task)
-    if not runs:
+    records = [record for _, record in runs]
+    if not records:
         raise none_on_record(options.results, options.task)
-    known = {record.attention for _, record in runs}
-    wanted = asked_for(options.attn, known, {record.protocol for _, record in runs})
-    runs = [(folder, record) for folder, record in runs if record.attention in wanted]
+    runs = those_of(options.attn, runs)
     records = [record for _, record in runs]
     arguments = spelled(options.task, options.results, options.attn)
-    tables: list[Table] = []
-    reasons: list[str] = []
     if options.by is not None:
-        command = f"python run_lra.py table --by {options.by}{arguments}"
-        known_here = registered(runs)
-        distances = distances_of(known_here)
-        tables += by_tables(options.by, [one for _, one in known_here], distances, command)
-    elif options.kinds or not options.published:
+        write(render(tables_by(options.by, runs, arguments), options.format), options.out)
+        return 0
+    tables: list[Table] = []
+    if options.kinds or not options.published:
         tables += tables_of(records, options.kinds or KINDS, arguments)
+    reasons: list[str] = []
     if options.published:
         command = f"python run_lra.py table --published{arguments}"
         beside, reasons = published_tables(accuracy_groups(records), read_published(), command)
@@ -84,12 +71,29 @@ def carry_out(options: argparse.Namespace) -> int:
     if not tables:
         print("\n".join(reasons))
         return 0
-    text = render(tables, options.format)
-    if options.out is None:
-        print(text, end="")
-    else:
-        with whole(options.out) as file:
-            file.write(text.encode())
+    write(render(tables, options.format), options.out)
     for reason in reasons:
         say(reason)
     return 0
+
+
+def those_of(
+    specs: list[str] | None, runs: "list[tuple[Path, Recorded]]"
+) -> "list[tuple[Path, Recorded]]":
+    """The runs of these attentions; UsageError for one of which there is none."""
+    from lra.cli.reading import asked_for
+
+    known = {record.attention for _, record in runs}
+    wanted = asked_for(specs, known, {record.protocol for _, record in runs})
+    return [(folder, record) for folder, record in runs if record.attention in wanted]
+
+
+def write(text: str, path: Path | None) -> None:
+    """To a file, whole, or to standard output."""
+    from lra.system.files import whole
+
+    if path is None:
+        print(text, end="")
+        return
+    with whole(path) as file:
+        file.write(text.encode())

@@ -1,5 +1,5 @@
 """Tables from what is on record. A kind of table is a list of `Column`s (its COLUMNS): accuracy,
-pairs, cost, by, published, the list of runs, and `measure`'s sheets. `lra.results.table` has what
+pairs, cost, published, the list of runs, and `measure`'s sheets. `lra.results.table` has what
 formats and the report read."""
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,6 @@ from lra.results.comparable import Recorded
 from lra.results.summary import accuracy_groups, cost_groups
 from lra.results.table import Table
 from lra.results.tables.accuracy import accuracy_tables
-from lra.results.tables.by import by_tables
 from lra.results.tables.cost import cost_tables
 from lra.results.tables.formats import FORMATS, render
 from lra.results.tables.pairs import pair_tables
@@ -16,7 +15,7 @@ from lra.results.tables.published import published_tables
 
 KINDS = ("accuracy", "pairs", "cost")
 
-__all__ = ["FORMATS", "KINDS", "Table", "by_tables", "published_tables", "render", "tables_of"]
+__all__ = ["FORMATS", "KINDS", "Table", "published_tables", "render", "tables_of"]
 
 
 def tables_of(

@@ -11,7 +11,8 @@ from lra.protocols import get_protocol, override, with_source
 from lra.results.published import Published
 from lra.results.record import Data
 from lra.results.summary import accuracy_groups
-from lra.results.tables import by_tables, published_tables, render, tables_of
+from lra.results.tables import published_tables, render, tables_of
+from lra.results.tables.by import by_tables
 from tests.lra.results.swept import ALL
 from tests.lra.test_results import ENVIRONMENT, failure, record
 
