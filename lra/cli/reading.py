@@ -78,6 +78,16 @@ def asked_for(specs: list[str] | None, known: set[str], under: Iterable[Protocol
     return wanted
 
 
+def of_attentions(
+    runs: Iterable[tuple[Path, Recorded]], specs: list[str] | None
+) -> list[tuple[Path, Recorded]]:
+    """The runs of these; UsageError for one of which there is none."""
+    runs = list(runs)
+    known = {record.attention for _, record in runs}
+    wanted = asked_for(specs, known, {record.protocol for _, record in runs})
+    return [(folder, record) for folder, record in runs if record.attention in wanted]
+
+
 def spelled(
     tasks: Iterable[str] | None, results: Folders, attentions: Iterable[str] | None = None
 ) -> str:

@@ -2,16 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
 from lra.cli.sweeping import require_alone, tables_by
 from lra.cli.values import one_of
-
-if TYPE_CHECKING:
-    from lra.results.comparable import Recorded
 
 TABLES = ("accuracy", "pairs", "cost")
 
@@ -38,7 +34,7 @@ def parser() -> Parser:
 
 
 def carry_out(options: argparse.Namespace) -> int:
-    from lra.cli.reading import none_on_record, on_record, spelled
+    from lra.cli.reading import none_on_record, of_attentions, on_record, spelled
     from lra.results.published import read_published
     from lra.results.summary import accuracy_groups
     from lra.results.tables import KINDS, Table, published_tables, render, tables_of
@@ -50,7 +46,7 @@ def carry_out(options: argparse.Namespace) -> int:
     records = [record for _, record in runs]
     if not records:
         raise none_on_record(options.results, options.task)
-    runs = those_of(options.attn, runs)
+    runs = of_attentions(runs, options.attn)
     records = [record for _, record in runs]
     arguments = spelled(options.task, options.results, options.attn)
     if options.by is not None:
@@ -75,17 +71,6 @@ def carry_out(options: argparse.Namespace) -> int:
     for reason in reasons:
         say(reason)
     return 0
-
-
-def those_of(
-    specs: list[str] | None, runs: "list[tuple[Path, Recorded]]"
-) -> "list[tuple[Path, Recorded]]":
-    """The runs of these attentions; UsageError for one of which there is none."""
-    from lra.cli.reading import asked_for
-
-    known = {record.attention for _, record in runs}
-    wanted = asked_for(specs, known, {record.protocol for _, record in runs})
-    return [(folder, record) for folder, record in runs if record.attention in wanted]
 
 
 def write(text: str, path: Path | None) -> None:
