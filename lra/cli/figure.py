@@ -100,10 +100,10 @@ def charts_of(
         for folder, record in runs
         if record.attention in wanted and (options.task is None or record.task in options.task)
     ]
-    if options.by is not None:
-        return charts_by(options.by, shown)
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
+    if options.by is not None:
+        return charts_by(options.by, shown)
     records = [record for _, record in shown]
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attention_zoo import UsageError, parse_spec
+from attention_zoo import UsageError
 from lra.cli.common import say
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def charts_by(option: str, runs: Runs) -> "list[Chart]":
 
 def registered(runs: Runs) -> "list[tuple[Path, Recorded]]":
     """Those whose attention is registered here, so that its options are known; others are named."""
+    from attention_zoo import parse_spec  # with torch
+
     runs, foreign = list(runs), set()
     for attention in {record.attention for _, record in runs}:
         try:
