@@ -4,6 +4,7 @@ from attention_zoo import attentions as _attentions  # registers them
 from attention_zoo.attention import Attention, Support
 from attention_zoo.build import build_attention
 from attention_zoo.errors import UnsupportedError, UsageError
+from attention_zoo.expand import expand_specs
 from attention_zoo.filter import Filter
 from attention_zoo.flops import Cost, Inputs, Product, Products, formula_flops
 from attention_zoo.layer import build_layer
@@ -50,6 +51,7 @@ __all__ = [
     "build_attention",
     "build_layer",
     "check_on_load",
+    "expand_specs",
     "filters",
     "formula_flops",
     "full_precision",

@@ -110,13 +110,17 @@ def _parts(text: str) -> list[str]:
 def _parse_part(text: str, registry: Registry, stated: Mapping[str, Mapping[str, Any]]) -> Part:
     name, colon, tail = text.partition(":")
     entry = registry.get(name)
-    options = {}
+    options: dict[str, Any] = {}
     for item in tail.split(",") if colon else ():
         key, equals, value = item.partition("=")
         if key.lower() in NOT_SUPPORTED and key not in entry.options:
             raise UsageError(f"{registry.kind} {name!r}: {NOT_SUPPORTED[key.lower()]}")
         if not equals:
-            raise UsageError(f"{registry.kind} {name!r}: write options as key=value, not {item!r}")
+            last = next(reversed(options), None)
+            several = f"; several values of {last} are {last}={{a,b}}" if last else ""
+            raise UsageError(
+                f"{registry.kind} {name!r}: write options as key=value, not {item!r}{several}"
+            )
         if key in options:
             raise UsageError(f"{registry.kind} {name!r}: option {key!r} is given twice")
         options[key] = read_option(name, key, value, entry.options)

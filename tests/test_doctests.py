@@ -9,6 +9,7 @@ from attention_zoo.registry import ATTENTIONS, FILTERS, load_plugins
 
 MODULES = (
     "attention_zoo.build",
+    "attention_zoo.expand",
     "attention_zoo.layer",
     "attention_zoo.registry",
     "attention_zoo.spec",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
+from lra.cli.sweeping import charts_by, require_alone
 from lra.cli.values import folder
 from lra.protocols import Protocol, get_protocol
 
@@ -36,10 +37,10 @@ def parser() -> Parser:
         "accuracy by task. What is not comparable never shares a figure: each group has its own.",
         require_tasks,
     )
-    made.add_argument("kind", choices=tuple(NEEDS))
+    made.add_argument("kind", nargs="?", choices=tuple(NEEDS), help="or --by OPTION")
     add_of_records(made)
     add(made, "--attn", required=False, help="these alone; default: all on record")
-    add(made, "--measurements")
+    add(made, "--by", "--measurements")
     out = Path("results/figures")
     add(made, "--out", metavar="DIR", type=folder, default=out, help="default: %(default)s")
     return made
@@ -50,6 +51,9 @@ def carry_out(options: argparse.Namespace) -> int:
     from lra.results.figures.palette import Looks
     from lra.results.figures.paper import draw, save, styled
 
+    require_alone(options.by, "figure", [options.kind] if options.kind else [])
+    if options.by is None and options.kind is None:
+        raise UsageError(f"name a figure: {', '.join(NEEDS)}, or --by OPTION")
     with styled():  # says so first where matplotlib is missing
         runs = on_record(options.results)
     sheets = read_sheets(options.results, options.measurements)
@@ -57,10 +61,14 @@ def carry_out(options: argparse.Namespace) -> int:
     wanted = asked_for(options.attn, known, protocols_of(runs, sheets))
     charts = charts_of(options, runs, sheets, wanted)
     if not charts:
+        needed = NEEDS.get(options.kind, "runs with a result")
         chosen = " of that --task and --attn" if options.task or options.attn else ""
         places = ", ".join(map(str, options.results))
         where = "those of --measurements" if options.measurements else places
-        raise UsageError(f"nothing to draw: no {NEEDS[options.kind]}{chosen} in {where}")
+        raise UsageError(f"nothing to draw: no {needed}{chosen} in {where}")
+    if options.by is not None:  # each form of a sweep has a look of its own
+        series = (one for chart in charts for panel in chart.panels for one in panel.series)
+        known = {one.attention for one in series if one.attention}
     looks = Looks(known)
     for chart in charts:
         for path in save(draw(chart, looks), options.out, chart.name):
@@ -94,6 +102,8 @@ def charts_of(
     ]
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
+    if options.by is not None:
+        return charts_by(options.by, shown)
     records = [record for _, record in shown]
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from attention_zoo import UsageError
+from attention_zoo.expand import expand_specs
 from lra.choices import FLOATS, PRECISIONS, Level
 from lra.cli import values
 from lra.protocols import expand, get_protocol, override, with_source
@@ -65,6 +66,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
+class Specs(argparse.Action):
+    """Specs, those with braces expanded."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        texts: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [spec for text in texts for spec in expand_specs(text)])
+
+
 def add(to: argparse._ActionsContainer, *names: str, **changes: Any) -> None:
     """Adds options by name. changes: what this command has otherwise of each of them."""
     for name in names:
@@ -97,7 +111,9 @@ FLAGS = {
 }
 WITH_VALUES = {  # name and what --help calls the value: help
     "--task TASK": "see `list tasks`",
-    "--attn SPEC": SPEC,
+    "--attn SPEC": f"{SPEC}; braces make a grid, in quotes or without, of values "
+    "(linear+gfsa:K={2,3,5},mode={taylor,power}), names ({linear,performer}+gfsa) or integers "
+    "(K={2..5})",
     "--protocol PROTOCOL": "its name, or a TOML file that starts from one; default: nystromformer",
     "--source auto|official|generated|sample": "where the data are from, generated or sample as "
     "the task has it; default: the protocol's, auto (official files where DIR has them), or what "
@@ -130,6 +146,8 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "--fail-above RATIO": "exit with 1 where a regression's time or memory is over RATIO times the "
     "earlier",
     "--results DIR": "default: results",
+    "--by OPTION": "what the values of an option do, all else equal: K, mode, w0, layers, … of the "
+    "last filter that has it, or of the attention (features, landmarks, …)",
     "run RUN": "its folder, or the beginning of the folder's name or of the run's identity",
     "--measurements FILE": "of `measure`; default: all in the results' folder",
     "--format": "default: github; latex needs the package booktabs",
@@ -138,7 +156,7 @@ WITH_VALUES = {  # name and what --help calls the value: help
 }
 REPEATED: Keywords = {"nargs": "+", "action": "extend", "default": []}
 DETAILS: dict[str, Keywords] = {
-    "--attn": {"nargs": "+", "required": True},
+    "--attn": {"nargs": "+", "required": True, "action": Specs},
     "--protocol": {"default": PROTOCOL},
     "--set": REPEATED,
     "--seed": {"nargs": "+", "default": [0]},

@@ -78,9 +78,22 @@ def asked_for(specs: list[str] | None, known: set[str], under: Iterable[Protocol
     return wanted
 
 
-def spelled(tasks: Iterable[str] | None, results: Folders) -> str:
-    """The arguments that print the tables of these tasks again; no path of one machine."""
+def of_attentions(
+    runs: Iterable[tuple[Path, Recorded]], specs: list[str] | None
+) -> list[tuple[Path, Recorded]]:
+    """The runs of these; UsageError for one of which there is none."""
+    runs = list(runs)
+    known = {record.attention for _, record in runs}
+    wanted = asked_for(specs, known, {record.protocol for _, record in runs})
+    return [(folder, record) for folder, record in runs if record.attention in wanted]
+
+
+def spelled(
+    tasks: Iterable[str] | None, results: Folders, attentions: Iterable[str] | None = None
+) -> str:
+    """The arguments that print the tables of these again; no path of one machine."""
     words = ["--task", *tasks] if tasks else []
+    words += ["--attn", *attentions] if attentions else []
     if list(results) != [Path("results")]:
         words += ["--results", *("DIR" if one.is_absolute() else str(one) for one in results)]
     return "".join(f" {shlex.quote(word)}" for word in words)

@@ -14,6 +14,7 @@ examples:
   python run_lra.py --task listops --attn linear+gfsa
   python run_lra.py --task listops --attn linear linear+gfsa --seed 0 1 2 --protocol quick
   python run_lra.py --task listops --attn performer:features=128+gfsa:K=4,mode=power
+  python run_lra.py --task listops --attn linear "linear+gfsa:K={2,3,5},mode={taylor,power}"
   python run_lra.py --task listops --attn sdpa --set training.steps=1000 task.train=20000
   python run_lra.py --task listops --attn linear --set training.learning_rate=1e-4,3e-4 --jobs 2
   python run_lra.py --task pathfinder --attn linear+gfsa --source generated
