@@ -28,6 +28,7 @@ TYPES: dict[str, Callable[[str], Any]] = {  # by what --help calls a value
     "DIR": values.folder,
     "FILE": values.file,
     "RUN": values.name,
+    "F": values.fraction,
 }
 
 
@@ -106,6 +107,9 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "(the warm-up is scaled with it unless training.warmup is set too); several values make "
     "several runs of a grid: training.learning_rate=1e-4,3e-4",
     "--seed SEED": "default: 0",
+    "--train-fraction F": "train on this part of the training split, above 0 and at most 1: the same "
+    "for all variants and seeds, stratified by label, the smaller within the larger; steps, "
+    "validation and test stay; default: 1",
     "--micro-batch N": "examples that go through the model at once, for a batch that does not fit; "
     "the gradients are added up, the protocol's batch stays",
     "--precision": "16-mixed is float16 with a gradient scaler, on CUDA alone; default: 32-true",
@@ -142,6 +146,7 @@ DETAILS: dict[str, Keywords] = {
     "--protocol": {"default": PROTOCOL},
     "--set": REPEATED,
     "--seed": {"nargs": "+", "default": [0]},
+    "--train-fraction": {"nargs": "+", "default": [1.0]},
     "--precision": {"choices": tuple(PRECISIONS), "default": "32-true"},
     "--accelerator": {"choices": ("auto", "cpu", "cuda"), "default": "auto"},
     "--plugin": REPEATED,

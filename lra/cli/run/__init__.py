@@ -35,7 +35,8 @@ def parser() -> Parser:
     add(made, "--grid")
     add(made, "--task", nargs="+", required=True)
     add(made, "--protocol", "--source", "--set", "--micro-batch", "--attn", "--precision")
-    add(made, "--accelerator", "--plugin", "--seed", "--data-dir", "--results", "--rerun")
+    add(made, "--accelerator", "--plugin", "--seed", "--train-fraction", "--data-dir")
+    add(made, "--results", "--rerun")
     add(made, "--dry-run", "--no-measure", "--jobs", "--time-limit", "--memory-limit")
     add(made, "--devices", "--strategy", "--tensorboard")
     return made
