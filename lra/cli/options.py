@@ -107,8 +107,8 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "(the warm-up is scaled with it unless training.warmup is set too); several values make "
     "several runs of a grid: training.learning_rate=1e-4,3e-4",
     "--seed SEED": "default: 0",
-    "--train-fraction F": "train on this part of the training split, above 0 and at most 1: the same "
-    "for all variants and seeds, stratified by label, the smaller within the larger; steps, "
+    "--train-fraction F": "train on this part of the training split, above 0 and at most 1: the "
+    "same for all variants and seeds, stratified by label, the smaller within the larger; steps, "
     "validation and test stay; default: 1",
     "--micro-batch N": "examples that go through the model at once, for a batch that does not fit; "
     "the gradients are added up, the protocol's batch stays",

@@ -7,14 +7,15 @@ from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
 from lra.cli.values import one_of
 
-TABLES = ("accuracy", "pairs", "cost")
+TABLES = ("accuracy", "pairs", "cost", "fractions")
 
 
 def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} table",
         "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
-        "filter against without), cost (time, memory, parameters).",
+        "filter against without), cost (time, memory, parameters), fractions (accuracy by "
+        "--train-fraction).",
         require_tasks,
     )
     made.add_argument(

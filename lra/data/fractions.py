@@ -76,5 +76,3 @@ def _at_least(count: int, examples: int) -> str:
     """The fraction of three digits that keeps so many."""
     thousandths = -(-1000 * count // examples)
     return f"{min(thousandths, 1000) / 1000:g}"
-
-

@@ -130,9 +130,14 @@ def figure_footer(*groups: Group) -> str:
 
 
 def settings_line(record: Recorded) -> str:
-    """Precision, the parts of a batch and the training split's part, which all of a table share."""
-    parts = (f"micro-batch {record.micro_batch}" if record.micro_batch else "", training_part(record))
-    return ", ".join([f"{record.precision} on {record.accelerator}", *filter(None, parts)])
+    """`precision_line` and the training split's part, which all of a table share."""
+    return ", ".join(filter(None, [precision_line(record), training_part(record)]))
+
+
+def precision_line(record: Recorded) -> str:
+    """Precision, device and the parts of a batch."""
+    parts = f", micro-batch {record.micro_batch}" if record.micro_batch else ""
+    return f"{record.precision} on {record.accelerator}{parts}"
 
 
 def table_title(what: str, record: Recorded, task: bool = False) -> str:

@@ -1,6 +1,6 @@
 """Tables from what is on record. A kind of table is a list of `Column`s (its COLUMNS): accuracy,
-pairs, cost, published, the list of runs, and `measure`'s sheets. `lra.results.table` has what
-formats and the report read."""
+pairs, cost, fractions, published, the list of runs, and `measure`'s sheets. `lra.results.table` has
+what formats and the report read."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,10 +10,11 @@ from lra.results.table import Table
 from lra.results.tables.accuracy import accuracy_tables
 from lra.results.tables.cost import cost_tables
 from lra.results.tables.formats import FORMATS, render
+from lra.results.tables.fractions import fraction_tables
 from lra.results.tables.pairs import pair_tables
 from lra.results.tables.published import published_tables
 
-KINDS = ("accuracy", "pairs", "cost")
+KINDS = ("accuracy", "pairs", "cost", "fractions")
 
 __all__ = ["FORMATS", "KINDS", "Table", "published_tables", "render", "tables_of"]
 
@@ -31,6 +32,7 @@ def tables_of(
         "accuracy": lambda command: accuracy_tables(groups, command),
         "pairs": lambda command: pair_tables(groups, costs, command),
         "cost": lambda command: cost_tables(costs, command),
+        "fractions": lambda command: fraction_tables(groups, command),
     }
     printed = "" if arguments is None else "python run_lra.py table {}" + arguments
     return [table for kind in kinds for table in make[kind](printed.format(kind) or None)]
