@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 from attention_zoo import UsageError
 from lra.choices import FLOATS, PRECISIONS, Level
 from lra.cli import values
+from lra.corruptions import CORRUPTIONS, SEVERITIES
 from lra.protocols import expand, get_protocol, override, with_source
 from lra.tasks import get_task
 
@@ -139,6 +140,9 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "--format": "default: github; latex needs the package booktabs",
     "--out FILE": "",
     "--split": "default: test",
+    "--corruption NAME": "the test split under common corruptions of grey pixels (image, "
+    "pathfinder): all, or any of " + ", ".join(CORRUPTIONS) + "; on record in corruptions.json",
+    "--severity": "of the corruptions, 1 to 5; default: all",
 }
 REPEATED: Keywords = {"nargs": "+", "action": "extend", "default": []}
 DETAILS: dict[str, Keywords] = {
@@ -159,6 +163,8 @@ DETAILS: dict[str, Keywords] = {
     "--measurements": {"nargs": "+"},
     "--format": {"choices": ("github", "latex", "csv", "html"), "default": "github"},
     "--split": {"choices": ("train", "val", "test"), "default": "test"},
+    "--corruption": REPEATED,
+    "--severity": {"type": int, "choices": SEVERITIES, "nargs": "+", "default": None},
 }
 
 

@@ -7,7 +7,7 @@ from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
 from lra.cli.values import one_of
 
-TABLES = ("accuracy", "pairs", "cost", "fractions")
+TABLES = ("accuracy", "pairs", "cost", "fractions", "corruptions")
 
 
 def parser() -> Parser:
@@ -15,7 +15,7 @@ def parser() -> Parser:
         f"{PROGRAM} table",
         "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
         "filter against without), cost (time, memory, parameters), fractions (accuracy by "
-        "--train-fraction).",
+        "--train-fraction), corruptions (accuracy by severity, after `evaluate --corruption`).",
         require_tasks,
     )
     made.add_argument(
@@ -32,7 +32,7 @@ def parser() -> Parser:
 
 
 def carry_out(options: argparse.Namespace) -> int:
-    from lra.cli.reading import none_on_record, on_record, spelled
+    from lra.cli.reading import corrupted, none_on_record, on_record, spelled
     from lra.results.published import read_published
     from lra.results.summary import accuracy_groups
     from lra.results.tables import KINDS, Table, published_tables, render, tables_of
@@ -40,13 +40,15 @@ def carry_out(options: argparse.Namespace) -> int:
 
     if options.out is not None and not options.out.parent.is_dir():
         raise UsageError(f"--out {options.out}: there is no folder {options.out.parent}")
-    records = [record for _, record in on_record(options.results, options.task)]
+    runs = on_record(options.results, options.task)
+    records = [record for _, record in runs]
     if not records:
         raise none_on_record(options.results, options.task)
     arguments = spelled(options.task, options.results)
     tables: list[Table] = []
     if options.kinds or not options.published:
-        tables += tables_of(records, options.kinds or KINDS, arguments)
+        kinds = options.kinds or KINDS
+        tables += tables_of(records, kinds, arguments, corrupted(runs, kinds))
     reasons: list[str] = []
     if options.published:
         command = f"python run_lra.py table --published{arguments}"
