@@ -30,7 +30,17 @@ SLOW = {
             *("download", "download_left", "filter_weights", "fractions_cli", "fuzz", "grid"),
             *("jobs", "kill"),
             *("listops", "measure", "pathfinder_generator", "precision", "prepare", "records_cli"),
-            *("checking", "rerun", "startup", "step", "stopping", "store", "tasks", "training"),
+            *(
+                "checking",
+                "corruptions_cli",
+                "rerun",
+                "startup",
+                "step",
+                "stopping",
+                "store",
+                "tasks",
+                "training",
+            ),
         )
     ),
 }

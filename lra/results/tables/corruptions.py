@@ -7,7 +7,7 @@ from typing import Any
 from attention_zoo.spec import base_of
 from lra.results.captions import bracketed, footer, settings_line, table_title, title
 from lra.results.corruptions import Corruptions, Weights, weights_of
-from lra.results.numbers import signed
+from lra.results.numbers import counted, signed
 from lra.results.record import Record
 from lra.results.statistics import mean, std
 from lra.results.summary import Group
@@ -198,7 +198,8 @@ def _table(
     records = [record for line in lines for record, _ in line.runs.values()]
     caption = (
         *head_lines([group]),
-        f"Columns: severities, each the mean over {len(names)} corruptions: {', '.join(names)}. "
+        f"Columns: severities, each the mean over {counted(len(names), 'corruption')}: "
+        f"{', '.join(names)}. "
         "Mean: over all. Δ mean: over the attention without its last filter or remedy, in points, "
         "on the seeds that both have.",
         SCALE,
