@@ -60,9 +60,7 @@ def on_record(results):
 def test_from_a_run_to_the_tables(results, capsys, monkeypatch):
     assert asked(results, "--corruption", "fog", "contrast", "--severity", "2", "1") == 0
     out, err = capsys.readouterr()
-    assert (
-        "| corruption   |   1 |   2 |   mean |" in " ".join(out.split("\n")) or "corruption" in out
-    )
+    assert ()
     rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
     assert rows == ["corruption", "fog", "contrast", "mean"]
     assert "fog severity 2: accuracy" in err and "Without corruption: " in out
@@ -86,22 +84,22 @@ def test_from_a_run_to_the_tables(results, capsys, monkeypatch):
         assert again.out == out and "4 of 4 on record (--rerun evaluates again)" in again.err
     assert on_record(results) == first
 
-    assert asked(results, "--corruption", "all") == 0
+    assert asked(results, "--corruption", "all", "--severity", "1", "2") == 0
     out, err = capsys.readouterr()
-    assert "4 of 60 on record" in err and len(out.splitlines()) > len(CORRUPTIONS)
-    assert [len(one["results"]) for one in on_record(results)["sessions"]] == [4, 56]
+    assert "4 of 24 on record" in err and len(out.splitlines()) > len(CORRUPTIONS)
+    assert [len(one["results"]) for one in on_record(results)["sessions"]] == [4, 20]
     assert asked(results, "--corruption", "fog", "--severity", "1", "--rerun") == 0
-    assert [len(one["results"]) for one in on_record(results)["sessions"]] == [3, 56, 1]
+    assert [len(one["results"]) for one in on_record(results)["sessions"]] == [3, 20, 1]
     assert "--rerun" in on_record(results)["sessions"][-1]["command"]
 
-    assert asked(results, "--corruption", "all", name="linear+gfsa") == 0
+    assert asked(results, "--corruption", "all", "--severity", "1", "2", name="linear+gfsa") == 0
     capsys.readouterr()
     assert main(["table", "--results", str(results)]) == 0
     text = capsys.readouterr().out
     assert "**Test accuracy under corruptions, %, Image: " in text
     assert main(["table", "corruptions", "--results", str(results), "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 and "severity 5,mean,difference" in lines[0]
+    assert len(lines) == 3 and "severity 2,mean,difference" in lines[0]
     assert own_run(run_of(results), results) == run_of(results).resolve()
 
 
@@ -115,11 +113,11 @@ def test_an_evaluation_that_is_cut_off_goes_on(results, capsys, monkeypatch):
         return whole(self, *arguments)
 
     monkeypatch.setattr(Finished, "evaluate", cut)
-    assert asked(results, "--corruption", "fog", "--severity", "1", "2", "3", "4") == 130
+    assert asked(results, "--corruption", "fog") == 130
     assert len(on_record(results)["sessions"][0]["results"]) == 2
-    assert asked(results, "--corruption", "fog", "--severity", "1", "2", "3", "4") == 0
-    assert len(calls) == 5
-    assert "2 of 4 on record" in capsys.readouterr().err
+    assert asked(results, "--corruption", "fog") == 0
+    assert len(calls) == 6
+    assert "2 of 5 on record" in capsys.readouterr().err
 
 
 def test_figures_of_other_weights_do_not_count(results, capsys):
