@@ -60,7 +60,6 @@ def on_record(results):
 def test_from_a_run_to_the_tables(results, capsys, monkeypatch):
     assert asked(results, "--corruption", "fog", "contrast", "--severity", "2", "1") == 0
     out, err = capsys.readouterr()
-    assert ()
     rows = [line.split("|")[1].strip() for line in out.splitlines() if line.startswith("| ")]
     assert rows == ["corruption", "fog", "contrast", "mean"]
     assert "fog severity 2: accuracy" in err and "Without corruption: " in out
