@@ -107,11 +107,11 @@ def corruption_tables(
     return [
         _table(lines, which, versions, command)
         for group in groups
-        for (which, versions), lines in _lines(group, found).items()
+        for (which, versions), lines in corruption_lines(group, found).items()
     ]
 
 
-def _lines(group: Group, found: Found) -> dict[tuple, list[Line]]:
+def corruption_lines(group: Group, found: Found) -> dict[tuple, list[Line]]:
     """By what their mean is over, and by what computed it."""
     runs: dict[tuple, dict[str, dict[int, tuple[Record, Accuracies]]]] = {}
     for summary in group.attentions.values():
