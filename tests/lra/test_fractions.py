@@ -12,12 +12,14 @@ from attention_zoo import UsageError
 from lra.config import Place
 from lra.data.fractions import nested_order, require_fraction, with_fraction
 from lra.grid.jobs import Run
+from lra.results.agreement import agreeing
 from lra.results.comparable import comparable_with, conditions
+from lra.results.published import read_published
 from lra.results.record import Record, read_record, write_record
 from lra.results.summary import accuracy_groups
 from lra.results.tables import tables_of
 from lra.run.data import require_batch
-from lra.run.describe import command
+from lra.run.describe import command, fail
 from lra.run.job import Job
 
 from .test_results import failure, record
@@ -151,6 +153,23 @@ def test_a_record_without_a_fraction_is_of_the_whole_split(tmp_path):
         path.write_text(text.replace('"train_fraction": 1.0', f'"train_fraction": {wrong}'))
         with pytest.raises(UsageError, match=r"data\.train_fraction"):
             read_record(path)
+
+
+def test_a_failure_says_its_fraction_too(tmp_path):
+    variant = config(train_fraction=0.5)
+    fail(variant, tmp_path, "killed", "once")
+    found = read_record(variant.directory(tmp_path) / "failure.json")
+    assert found.data.train_fraction == 0.5
+
+
+def test_a_part_stands_beside_no_published_figure():
+    whole, half = (
+        record("softmax", data=replace(PART, source="official", train_fraction=f))
+        for f in (1.0, 0.5)
+    )
+    reasons = [agreeing(group, read_published()).reason for group in accuracy_groups([whole, half])]
+    words = "ours was trained on 50 % of the training split, theirs on all of it"
+    assert words in reasons and len(set(reasons)) == 2
 
 
 PARTS = [0.1, 0.5, 1.0]
