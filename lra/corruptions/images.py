@@ -11,20 +11,30 @@ from lra.data.store import Split
 from lra.seeds import derive
 
 LIBRARY = (PACKAGE, "numpy", "opencv-python", "pillow", "scikit-image", "scipy")
+OLD = "imagecorruptions"
 SMALLEST = 32  # pixels a side, of what the package takes
 OWN_SEED = ("glass_blur", "impulse_noise")  # the others draw from numpy's global generator
 
 
 def library() -> dict[str, str]:
-    """The versions of what computes a corruption; UsageError where the package is missing."""
+    """The versions of what computes a corruption. Raises UsageError where the package is missing,
+    and where the older one of the same module name is installed, which numpy 2 breaks."""
     try:
         import imagecorruptions  # noqa: F401
 
-        return {name: importlib.metadata.version(name) for name in LIBRARY}
+        versions = {name: importlib.metadata.version(name) for name in LIBRARY}
     except (ImportError, OSError) as error:  # OSError: of a library of OpenCV's that is missing
         raise UsageError(
             f"--corruption needs the package {PACKAGE}: pip install -e '.[corruptions]' ({error})"
         ) from error
+    try:
+        old = importlib.metadata.version(OLD)
+    except importlib.metadata.PackageNotFoundError:
+        return versions
+    raise UsageError(
+        f"--corruption: {OLD} {old} is installed, too, in the place of {PACKAGE}: pip uninstall "
+        f"{OLD} {PACKAGE}, then pip install -e '.[corruptions]'"
+    )
 
 
 def corrupted(image: np.ndarray, corruption: str, severity: int, seed: int) -> np.ndarray:

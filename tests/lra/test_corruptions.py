@@ -1,6 +1,7 @@
 """Corrupted images and what is on record of them."""
 
 import dataclasses
+import importlib.metadata
 import json
 import re
 import sys
@@ -107,6 +108,22 @@ def test_without_the_package_one_line_says_what_to_type(monkeypatch):
     monkeypatch.setitem(sys.modules, "imagecorruptions", None)
     with pytest.raises(UsageError, match=r"pip install -e '\.\[corruptions\]'"):
         images.library()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_older_package_of_the_same_module_is_not_taken_for_it(monkeypatch, there):
+    def version(name):
+        if name == images.OLD and not there:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return "1.1.2"
+
+    monkeypatch.setitem(sys.modules, "imagecorruptions", sys)
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    if there:
+        with pytest.raises(UsageError, match=r"imagecorruptions 1\.1\.2 is installed, too, in the"):
+            images.library()
+    else:
+        assert images.library() == dict.fromkeys(images.LIBRARY, "1.1.2")
 
 
 # The split.
