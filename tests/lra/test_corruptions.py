@@ -224,6 +224,9 @@ def test_the_table_of_a_run():
         ["contrast", "40.0", "10.0", "25.0"],
         ["mean", "45.0", "20.0", "32.5"],
     ]
+    assert table.title.endswith("linear+gfsa seed 0: protocol nystromformer")
+    part = dataclasses.replace(RUN, data=dataclasses.replace(RUN.data, train_fraction=0.1))
+    assert "trained on 10 % of" in corruption_table(part, found, which).title
     assert table.caption[0].startswith("Without corruption: 30.0 of 2,000 examples")
     assert any("imagecorruptions-imaug 1.1.5" in line for line in table.footer)
 
@@ -255,7 +258,9 @@ def test_the_table_of_runs_has_each_filter_beside_its_base():
     assert rows["linear"][:2] == ["40.0 ± 0.0", "39.0 ± 1.4"]
     assert rows["linear"][5:] == ["31.0 ± 1.4", "35.0 ± 1.4", "–"]
     assert rows["linear+gfsa"][-2:] == ["37.0 ± 1.4", "+2.0"] and rows["softmax"][-1] == "–"
-    assert any("Means of n = 2 runs" in line for line in table.caption)
+    assert any("Means of n = 2 runs of different seeds unless noted; ±" in x for x in table.caption)
+    (single,) = tables_of(RUNS[:1], ["corruptions"], None, found_of(RUNS))
+    assert any("Single runs unless noted. " in line for line in single.caption)
     assert {row["severity 3"] for row in table.numbers if row["attention"] == "linear"} == {35.0}
 
 

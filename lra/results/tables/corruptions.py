@@ -58,8 +58,12 @@ def corruption_table(
     machines = sorted({session.environment.machine for session in found.sessions})
     return Table.of(
         "corruptions",
-        f"Test accuracy, %, by corruption and severity: {record.task} {record.attention} seed "
-        f"{record.seed}, protocol {record.protocol.name}",
+        table_title(
+            f"Test accuracy, %, by corruption and severity, {record.task} {record.attention} seed "
+            f"{record.seed}",
+            record,
+            task=True,
+        ),
         columns,
         names,
         (
@@ -195,6 +199,7 @@ def _table(
     counts = [len(line.runs) for line in lines]
     usual = max(counts, key=counts.count)
     runs = "Single runs" if usual == 1 else f"Means of n = {usual} runs of different seeds"
+    spread = "; ± the standard deviation (n − 1) of several" if max(counts) > 1 else ""
     records = [record for line in lines for record, _ in line.runs.values()]
     caption = (
         *head_lines([group]),
@@ -203,8 +208,7 @@ def _table(
         "Mean: over all. Δ mean: over the attention without its last filter or remedy, in points, "
         "on the seeds that both have.",
         SCALE,
-        f"{runs} unless noted; ± the standard deviation (n − 1) of several. "
-        f"{settings_line(group.first)}.",
+        f"{runs} unless noted{spread}. {settings_line(group.first)}.",
     )
     where = (*footer(records, command, trained=True), *(f"Corruptions: {one}." for one in versions))
     what = f"Test accuracy under corruptions, %, {group.label}"
