@@ -25,6 +25,8 @@ NEEDS = {
     "tasks": "runs with a result",
     "curves": "runs with a learning curve",
     "growth": "measured rows with figures",
+    "fractions": "runs of several training fractions",
+    "corruptions": "runs evaluated under corruptions",
 }
 
 
@@ -34,7 +36,8 @@ def parser() -> Parser:
         "Draws figures from what is on record, as PNG, SVG and PDF, and prints their paths. "
         "bubble: accuracy against training time, a circle's area for memory, arrows to the "
         "filtered attention. growth: time and memory against N. curves: learning curves. tasks: "
-        "accuracy by task. What is not comparable never shares a figure: each group has its own.",
+        "accuracy by task. fractions: accuracy against --train-fraction. corruptions: accuracy "
+        "against severity. What is not comparable never shares a figure: each group has its own.",
         require_tasks,
     )
     made.add_argument("kind", nargs="?", choices=tuple(NEEDS), help="or --by OPTION")
@@ -83,10 +86,11 @@ def charts_of(
     wanted: set[str],
 ) -> "list[Chart]":
     """The charts of the asked kind."""
-    from lra.cli.reading import of_tasks
+    from lra.cli.reading import corrupted, of_tasks
     from lra.results.figures.bubble import bubble_charts
     from lra.results.figures.curves import curve_charts
     from lra.results.figures.growth import growth_charts
+    from lra.results.figures.robustness import corruption_charts, fraction_charts
     from lra.results.figures.tasks import task_charts
 
     if options.kind == "growth":
@@ -105,6 +109,10 @@ def charts_of(
     if options.by is not None:
         return charts_by(options.by, shown)
     records = [record for _, record in shown]
+    if options.kind == "fractions":
+        return fraction_charts(records)
+    if options.kind == "corruptions":
+        return corruption_charts(records, corrupted(shown, ["corruptions"]))
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 
 

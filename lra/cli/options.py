@@ -12,6 +12,7 @@ from attention_zoo import UsageError
 from attention_zoo.expand import expand_specs
 from lra.choices import FLOATS, PRECISIONS, Level
 from lra.cli import values
+from lra.corruptions import CORRUPTIONS, SEVERITIES
 from lra.protocols import expand, get_protocol, override, with_source
 from lra.tasks import get_task
 
@@ -29,6 +30,7 @@ TYPES: dict[str, Callable[[str], Any]] = {  # by what --help calls a value
     "DIR": values.folder,
     "FILE": values.file,
     "RUN": values.name,
+    "F": values.fraction,
 }
 
 
@@ -122,6 +124,9 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "(the warm-up is scaled with it unless training.warmup is set too); several values make "
     "several runs of a grid: training.learning_rate=1e-4,3e-4",
     "--seed SEED": "default: 0",
+    "--train-fraction F": "train on this part of the training split, above 0 and at most 1: the "
+    "same for all variants and seeds, stratified by label, the smaller within the larger; steps, "
+    "validation and test stay; default: 1",
     "--micro-batch N": "examples that go through the model at once, for a batch that does not fit; "
     "the gradients are added up, the protocol's batch stays",
     "--precision": "16-mixed is float16 with a gradient scaler, on CUDA alone; default: 32-true",
@@ -153,6 +158,9 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "--format": "default: github; latex needs the package booktabs",
     "--out FILE": "",
     "--split": "default: test",
+    "--corruption NAME": "the test split under common corruptions of grey pixels (image, "
+    "pathfinder): all, or any of " + ", ".join(CORRUPTIONS) + "; on record in corruptions.json",
+    "--severity": "of the corruptions, 1 to 5; default: all",
 }
 REPEATED: Keywords = {"nargs": "+", "action": "extend", "default": []}
 DETAILS: dict[str, Keywords] = {
@@ -160,6 +168,7 @@ DETAILS: dict[str, Keywords] = {
     "--protocol": {"default": PROTOCOL},
     "--set": REPEATED,
     "--seed": {"nargs": "+", "default": [0]},
+    "--train-fraction": {"nargs": "+", "default": [1.0]},
     "--precision": {"choices": tuple(PRECISIONS), "default": "32-true"},
     "--accelerator": {"choices": ("auto", "cpu", "cuda"), "default": "auto"},
     "--plugin": REPEATED,
@@ -172,6 +181,8 @@ DETAILS: dict[str, Keywords] = {
     "--measurements": {"nargs": "+"},
     "--format": {"choices": ("github", "latex", "csv", "html"), "default": "github"},
     "--split": {"choices": ("train", "val", "test"), "default": "test"},
+    "--corruption": REPEATED,
+    "--severity": {"type": int, "choices": SEVERITIES, "nargs": "+", "default": None},
 }
 
 

@@ -9,14 +9,15 @@ from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
 from lra.cli.sweeping import require_alone, tables_by
 from lra.cli.values import one_of
 
-TABLES = ("accuracy", "pairs", "cost")
+TABLES = ("accuracy", "pairs", "cost", "fractions", "corruptions")
 
 
 def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} table",
         "Tables from the runs on record: accuracy (attentions × tasks), pairs (an attention with a "
-        "filter against without), cost (time, memory, parameters).",
+        "filter against without), cost (time, memory, parameters), fractions (accuracy by "
+        "--train-fraction), corruptions (accuracy by severity, after `evaluate --corruption`).",
         require_tasks,
     )
     made.add_argument(
@@ -34,7 +35,7 @@ def parser() -> Parser:
 
 
 def carry_out(options: argparse.Namespace) -> int:
-    from lra.cli.reading import none_on_record, of_attentions, on_record, spelled
+    from lra.cli.reading import corrupted, none_on_record, of_attentions, on_record, spelled
     from lra.results.published import read_published
     from lra.results.summary import accuracy_groups
     from lra.results.tables import KINDS, Table, published_tables, render, tables_of
@@ -54,7 +55,8 @@ def carry_out(options: argparse.Namespace) -> int:
         return 0
     tables: list[Table] = []
     if options.kinds or not options.published:
-        tables += tables_of(records, options.kinds or KINDS, arguments)
+        kinds = options.kinds or KINDS
+        tables += tables_of(records, kinds, arguments, corrupted(runs, kinds))
     reasons: list[str] = []
     if options.published:
         command = f"python run_lra.py table --published{arguments}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attention_zoo import UsageError
 from attention_zoo.errors import quoted
+from lra.results.corruptions import Corruptions, read_corruptions
 from lra.results.curves import Curve, read_curve
 from lra.results.layout import FAILURE, RECORD, RUNS, result_file
 from lra.results.record import Failure, Record, read_record
@@ -18,11 +19,13 @@ NAMED = 8  # candidates that an error names
 
 @dataclass(frozen=True)
 class Run:
-    """A record, the name of its folder and, where it was read, its learning curve."""
+    """A record, the name of its folder and, where they were read, its learning curve and what is on
+    record of it under corruptions."""
 
     name: str
     record: Record | Failure
     curve: Curve = field(default=Curve(()))
+    corruptions: Corruptions | None = None
 
 
 def read_records(results: Results) -> Iterator[Record | Failure | UsageError]:
@@ -52,15 +55,26 @@ def read_runs(results: Results, tasks: Sequence[str] | None = None) -> tuple[lis
     damaged = []
     for folder, record in runs_on_record(results):
         if isinstance(record, UsageError):
-            damaged.append(str(record).replace(f"{folder.parents[1]}{os.sep}", ""))
+            damaged.append(under(folder, record))
         elif tasks is None or record.task in tasks:
             name = folder.name
             while name in runs:  # other results of a run, from another folder
                 name += "'"
             curve = read_curve(folder)
             missing = curve.missing and curve.missing.replace(f"{folder}{os.sep}", "")
-            runs[name] = Run(name, record, replace(curve, missing=missing))
+            corruptions = None
+            try:
+                if isinstance(record, Record):
+                    corruptions = read_corruptions(folder, record)
+            except UsageError as error:
+                damaged.append(under(folder, error))
+            runs[name] = Run(name, record, replace(curve, missing=missing), corruptions)
     return list(runs.values()), damaged
+
+
+def under(folder: Path, error: UsageError) -> str:
+    """What an error says, with paths under the results of the run's folder."""
+    return str(error).replace(f"{folder.parents[1]}{os.sep}", "")
 
 
 def disagreements(runs: Iterable[tuple[Path, Record | Failure]]) -> Iterator[str]:

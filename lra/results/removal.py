@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from attention_zoo import UsageError
 from lra.results.layout import (
+    CORRUPTIONS,
     FAILURE,
     FINISHED,
     JOURNAL,
@@ -24,7 +25,7 @@ from lra.training.metrics import TENSORBOARD
 _TRAINING = (*RESULT, JOURNAL, "*.state", "*.state.new", ".*.partial")
 # By folder, what a run leaves there.
 OURS = {
-    ".": (*RESULT, FAILURE, LOG, LOCK, ".*.partial"),
+    ".": (*RESULT, FAILURE, CORRUPTIONS, LOG, LOCK, ".*.partial"),
     UNFINISHED: _TRAINING,
     FINISHED: _TRAINING,
     TENSORBOARD: ("events.out.tfevents.*", "hparams.yaml"),

@@ -23,6 +23,7 @@ from lra.results.figures.bubble import bubble_charts
 from lra.results.figures.curves import curve_charts, run_panels
 from lra.results.figures.growth import growth_charts
 from lra.results.figures.palette import Looks
+from lra.results.figures.robustness import corruption_charts, fraction_charts
 from lra.results.figures.tasks import task_charts
 from lra.results.published import read_published
 from lra.results.reading import Run
@@ -57,12 +58,15 @@ def page(
     environment = templates()
     records = [run.record for run in runs]
     published = read_published()
+    corrupted = {run.corruptions.weights: run.corruptions for run in runs if run.corruptions}
     compared = [(one, head.comparison(one, published)) for one in accuracy_groups(records)]
     charts = {
         "Accuracy against training time": bubble_charts(records),
         "Time and memory against N": growth_charts(sheets),
         "Learning curves": curve_charts((run.record, run.curve) for run in runs),
         "Accuracy by task": task_charts(records),
+        "Accuracy by part of the training split": fraction_charts(records),
+        "Accuracy under corruptions": corruption_charts(records, corrupted),
     }
     # An attention looks the same in each.
     measured = [row.attention for sheet in sheets for row in sheet.rows]
