@@ -53,7 +53,7 @@ def evaluated(run=RUN, accuracy=lambda name, severity: 0.5 - severity / 20, **mo
 
 @pytest.fixture(scope="module")
 def package():
-    return pytest.importorskip("imagecorruptions", reason="the extra corruptions is not installed")
+    return pytest.importorskip("imagecorruptions", exc_type=ImportError)
 
 
 def test_each_of_the_package_is_taken_or_left_out_with_a_reason(package):
@@ -99,7 +99,7 @@ def test_closed_forms_on_grey(package):
 @settings(max_examples=20)
 @given(st.sampled_from(CORRUPTIONS), st.sampled_from(SEVERITIES), st.integers(0, 255))
 def test_images_of_one_level_are_no_trouble(name, severity, level):
-    pytest.importorskip("imagecorruptions")
+    pytest.importorskip("imagecorruptions", exc_type=ImportError)
     with np.errstate(all="raise"):
         assert corrupted(np.full((32, 32), level, np.uint8), name, severity, 0).shape == (32, 32)
 
