@@ -1,6 +1,7 @@
 """Specs to modules."""
 
 import inspect
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -120,7 +121,8 @@ def build_attention(
         attention = cls(
             heads=heads, head_dim=head_dim, max_len=max_len, **given, **dict(spec.attention.options)
         )
-        modifiers = build_modifiers(spec, {"heads": heads}, layer)
+        sizes = {"heads": heads, "dim": dim or heads * head_dim}
+        modifiers = build_modifiers(spec, sizes, layer)
     filters = cast("list[Filter]", modifiers)
     if dropout:
         require_dropout(spec, dropout, filtered=bool(filters))
@@ -145,19 +147,24 @@ def build_modifiers(spec: Spec, sizes: Mapping[str, int], layer: int) -> list[Mo
     for part in spec.filters:
         cls, options = FILTERS.get(part.name).cls, dict(part.options)
         if in_layers(layer, options.pop("layers", "all")):
-            known = inspect.signature(cls.__init__).parameters.values()
-            all_of_them = any(one.kind is one.VAR_KEYWORD for one in known)
-            names = sizes if all_of_them else {one.name for one in known}
-            built.append(cls(**{n: s for n, s in sizes.items() if n in names}, **options))
+            built.append(cls(**{n: s for n, s in sizes.items() if takes(cls, n)}, **options))
     return built
 
 
-def build_remedies(spec: Spec, *, dim: int, layer: int) -> dict[str, Modifier]:
+def takes(cls: type[nn.Module], name: str) -> bool:
+    """Whether its `__init__` has a parameter of that name, or takes any."""
+    if cls.__init__ is nn.Module.__init__:
+        return False
+    known = inspect.signature(cls.__init__).parameters
+    return name in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
+
+
+def build_remedies(spec: Spec, *, dim: int, heads: int, layer: int) -> dict[str, Modifier]:
     """Those of a spec that stand in a layer, by the place that they act on; weights drawn as those
     of the attention are."""
     parts = tuple(part for part in spec.filters if place_of(part) != "operator")
-    with _draws_of(layer):
-        built = build_modifiers(replace(spec, filters=parts), {"dim": dim}, layer)
+    with _draws_of(layer, "remedies"):
+        built = build_modifiers(replace(spec, filters=parts), {"dim": dim, "heads": heads}, layer)
     return {one.acts_on: one for one in built}
 
 
@@ -177,11 +184,11 @@ def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:
 
 
 @contextmanager
-def _draws_of(layer: int) -> Iterator[None]:
+def _draws_of(layer: int, purpose: str = "") -> Iterator[None]:
+    """Another stream for each purpose, or their draws would be the same numbers."""
+    own = torch.initial_seed() * 1_000_003 + layer + 7_919 * zlib.crc32(purpose.encode())
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(
-            (torch.initial_seed() * 1_000_003 + layer) % 2**63
-        )
+        torch.random.default_generator.manual_seed(own % 2**63)
         yield
 
 

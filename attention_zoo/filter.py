@@ -28,10 +28,13 @@ class Filter(Modifier):
     """Base class of filters: `(operator, v) -> f(Ā) v` with (B, H, N, D) values.
 
     Its parameters are few scalars per head: training gives them no weight decay.
+    causal: whether f(Ā) looks at no later token where Ā does not, as polynomials do and a mean over
+    all tokens does not.
     """
 
     acts_on = "operator"
     stacks = True
+    causal: ClassVar[bool] = True
 
     def __init__(self, heads: int) -> None:
         super().__init__()

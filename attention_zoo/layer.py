@@ -62,7 +62,7 @@ class SelfAttention(nn.Module):
             dim=dim,
             dropout=attention_dropout,
         )
-        remedies = build_remedies(spec, dim=dim, layer=layer)
+        remedies = build_remedies(spec, dim=dim, heads=heads, layer=layer)
         self.on_values = cast("OnValues | None", remedies.get("values"))
         self.on_output = cast("OnOutput | None", remedies.get("output"))
         self.on_projections = cast("OnProjections | None", remedies.get("projections"))
@@ -118,7 +118,7 @@ class SelfAttention(nn.Module):
             return self.on_output(y, keep)
         groups = keep.parts(y)
         results = [group.unpad(self.on_output(group.pad(x), group.keep)) for group, x in groups]
-        return torch.cat(results) if results else y
+        return torch.cat(results) if results else self.on_output(y[None], None)[0]
 
     def after_ffn(self, y: Tensor) -> Tensor:
         """What the remedy on the output does to the feed-forward network's result, (…, C)."""

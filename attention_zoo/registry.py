@@ -12,9 +12,10 @@ from torch import nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError, unknown
-from attention_zoo.filter import Modifier
+from attention_zoo.filter import Filter, Modifier
 from attention_zoo.options import Option, options_of
 from attention_zoo.plugins import import_plugin
+from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 
 ENTRY_POINTS = "attention_zoo"
 # Packages beside this one that register, too; a checkout has no entry points.
@@ -40,6 +41,7 @@ class Registry(Generic[T]):
     given: set[str]
     common: dict[str, Option] = field(default_factory=dict)
     needs: dict[str, type] = field(default_factory=dict)
+    validate: Callable[[str, type], None] = lambda name, cls: None
     ends: str = ""  # with what its names may end besides letters, digits, - and _
     entries: dict[str, Entry[T]] = field(default_factory=dict)
 
@@ -64,7 +66,11 @@ class Registry(Generic[T]):
                     raise UsageError(
                         f"{self.kind} {name!r} needs {name_of}, a {kind.__name__} of its class"
                     )
-            options = options_of(cls.__init__, self.given) | self.common
+            self.validate(name, cls)
+            options = options_of(cls.__init__, self.given)
+            for key in options.keys() & self.common.keys():
+                raise UsageError(f"{self.kind} {name!r}: the option {key!r} is one of all of them")
+            options |= self.common
             self.entries[name] = Entry(name, cls, options)
             return given
 
@@ -87,12 +93,30 @@ ATTENTIONS: Registry[Attention] = Registry(
     {"heads", "head_dim", "max_len", "dim"},
     needs={"support": Support, "check_also": tuple},
 )
+
+
+def _require_place(name: str, cls: type[Modifier]) -> None:
+    """Raises UsageError where a class does not act as its base class is asked to."""
+    for base in (Filter, OnValues, OnOutput, OnProjections):
+        if issubclass(cls, base):
+            if cls.acts_on != base.acts_on or (cls.stacks and base is not Filter):
+                raise UsageError(
+                    f"filter {name!r}: {base.__name__} acts on the {base.acts_on}"
+                    f"{'' if base is Filter else ', where one stands alone'}; leave acts_on and "
+                    "stacks as they are"
+                )
+            return
+    raise UsageError(
+        f"filter {name!r} must be a subclass of Filter, OnValues, OnOutput or OnProjections"
+    )
+
+
 FILTERS: Registry[Modifier] = Registry(
     "filter",
     Modifier,
     {"heads", "dim"},
     {"layers": Option(Layers, "all")},
-    needs={"acts_on": str},
+    validate=_require_place,
     ends="+",
 )
 

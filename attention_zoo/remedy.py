@@ -80,7 +80,9 @@ def token_mean(
     keep: Tensor | None,  # (B, N)
 ) -> Tensor:  # (B, 1, C)
     """The mean over the real tokens."""
+    # float16 would overflow in the sum over N.
+    wide = torch.promote_types(y.dtype, torch.float32)
     if keep is None:
-        return y.sum(1, keepdim=True) / max(1, y.shape[1])
-    total = torch.where(keep[..., None], y, 0.0).sum(1, keepdim=True)
-    return total / keep.sum(1).clamp(min=1).to(y.dtype)[:, None, None]
+        return (y.sum(1, keepdim=True, dtype=wide) / max(1, y.shape[1])).to(y.dtype)
+    total = torch.where(keep[..., None], y, 0.0).sum(1, keepdim=True, dtype=wide)
+    return (total / keep.sum(1).clamp(min=1)[:, None, None]).to(y.dtype)

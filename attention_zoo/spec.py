@@ -104,7 +104,7 @@ def base_of(canonical: str) -> str | None:
 def _parts(text: str) -> list[str]:
     # A filter's name starts with a letter: a plus before a digit belongs to a number (1e+3), one at
     # the end of a name to the name (vit+).
-    return [part.strip() for part in re.split(r"\+(?![\d+:]|\s*$)", text)]
+    return [part.strip() for part in re.split(r"\+(?!\d|:|\s*\+|\s*$)", text)]
 
 
 def _parse_part(text: str, registry: Registry, stated: Mapping[str, Mapping[str, Any]]) -> Part:

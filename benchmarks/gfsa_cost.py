@@ -8,6 +8,7 @@ from torch import nn
 
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import HEAD, compare, machine
+from lra.measure.subject import later
 from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
 from lra.system.allocator import keep_freed_memory
@@ -69,7 +70,8 @@ def step_of(module, B, N, device):
     module.to(device)
     x = torch.randn(B, N, C, device=device, requires_grad=True)
     upstream = torch.randn(B, N, C, device=device)
-    return lambda: module(x).backward(upstream)
+    given = (None, later(module, x)) if later(module, x) else ()
+    return lambda: module(x, *given).backward(upstream)
 
 
 def beside(name, modules, N, options, repetitions, **goal):

@@ -58,10 +58,11 @@ def rows(spec: str) -> None:
 
 
 def causal(spec: str) -> None:
-    """No row depends on a later token, where it says so."""
-    if not attention_of(spec).support.causal:
-        return
+    """No row depends on a later token, where it and the filters on it say so."""
     module, case, t = attention(spec), Case(17), 9
+    filters = getattr(module, "filters", ())
+    if not (attention_of(spec).support.causal and all(one.causal for one in filters)):
+        return
     given = case.tensors()
     later = torch.arange(case.N)[:, None] >= t
     first, second = (
@@ -73,7 +74,8 @@ def causal(spec: str) -> None:
 
 def dtypes(spec: str) -> None:
     """In every declared dtype results have it, and stay finite, with their gradients, for q and k
-    of deviation 20; so does Ā² of many tokens that are alike, whose rows may sum to N."""
+    of deviation 20, and in a layer for such an x; so does Ā² of many tokens that are alike, whose
+    rows may sum to N."""
     for dtype in attention_of(spec).support.dtypes:
         module = attention(spec, dtype)
         for scale in (1.0, 20.0):
@@ -85,6 +87,11 @@ def dtypes(spec: str) -> None:
             wanted = {"q": q, "k": k, "v": v, "x": x, **learned(module)}
             for name, gradient in gradients(y, wanted, torch.randn_like(y)).items():
                 require(gradient.isfinite().all(), f"{name} is not finite", case)
+            whole = layer(spec, dtype)
+            y = whole(x, case.keep)
+            found = gradients(y, {"x": x, **learned(whole)}, torch.randn_like(y))
+            for name, value in {"its result": y, **found}.items():
+                require(value.isfinite().all(), f"{name} is not finite in a layer", case)
         many = 512
         if many**2 < torch.finfo(dtype).max:
             continue

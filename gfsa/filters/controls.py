@@ -64,6 +64,8 @@ class MeanFilter(WeightedFilter):
         share: `heads` for one set of weights a layer, `none` for one a head.
     """
 
+    causal = False
+
     def __init__(
         self,
         heads: int,

@@ -56,7 +56,7 @@ class GraphFilter(WeightedFilter):
     ) -> None:
         super().__init__(heads, {"w0": w0, "w1": w1, "wK": wK}, learn, share)
         if not 1 <= K <= 1_000:
-            raise UsageError(f"gfsa needs 1 ≤ K ≤ 1,000, not {K}")
+            raise UsageError(f"a graph filter needs 1 ≤ K ≤ 1,000, not {K}")
         self.K, self.mode = K, mode
 
     def coefficients(self) -> list[Tensor | float]:

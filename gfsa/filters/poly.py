@@ -1,6 +1,6 @@
 """A polynomial of attention with a free coefficient for every order."""
 
-import math
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -11,6 +11,8 @@ from attention_zoo.operators import Recurrence
 from attention_zoo.operators.coefficients import horner
 from gfsa.filters.bases import chebyshev, jacobi
 from gfsa.filters.weighted import Share, WeightedFilter, identity_like
+
+MOST = 10  # of a and b: up to K = 100, Jacobi's polynomials then stay finite in float32
 
 
 @register_filter("poly")
@@ -48,6 +50,8 @@ class PolynomialFilter(WeightedFilter):
         if basis != "jacobi" and (a or b):
             raise UsageError(f"poly: a and b are of basis=jacobi, not of {basis}")
         recurrence = _recurrence(basis, K, a, b)
+        if max(a, b) > MOST:
+            raise UsageError(f"poly needs a and b of at most {MOST}, not {max(a, b):g}")
         if start == "base":
             slope, constant, _ = recurrence.steps[0] if recurrence else (1.0, 0.0, 0.0)
             start = (-constant / slope if constant else 0.0, 1 / slope, *[0.0] * (K - 1))
@@ -60,29 +64,40 @@ class PolynomialFilter(WeightedFilter):
         starts = dict(zip(self.names, start, strict=True))
         super().__init__(heads, starts, [f"theta{k}" for k in orders], share)
         self.K, self.basis, self.recurrence = K, basis, recurrence
-        self.weight_of = (-0.5, -0.5) if basis == "chebyshev" else (a, b)
+        self.jacobi = a, b
 
     def coefficients(self) -> list[Tensor]:
         """θ₀, …, θ_K, each (H,)."""
         return [self.weight(name) for name in self.names]
 
     def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
-        terms = zip(self.columns(*self.names), range(self.K + 1), strict=True)
-        return sum((theta * self._term(matrix, k) for theta, k in terms), torch.zeros_like(matrix))
-
-    def _term(self, matrix: Tensor, k: int) -> Tensor:
-        """Pₖ(Ā) = Σₛ C(k+a, k−s) C(k+b, s) ((Ā−I)/2)ˢ ((Ā+I)/2)ᵏ⁻ˢ (DLMF 18.5.8), and
-        Tₖ = Pₖ / Pₖ(1) of a = b = −½."""
-        power, identity = torch.linalg.matrix_power, identity_like(matrix)
-        if self.basis == "monomial":
-            return power(matrix, k)
-        a, b = self.weight_of
-        minus, plus = (matrix - identity) / 2, (matrix + identity) / 2
         total = torch.zeros_like(matrix)
-        for s in range(k + 1):
-            choices = binomial(k + a, k - s) * binomial(k + b, s)
-            total = total + choices * power(minus, s) @ power(plus, k - s)
-        return total / binomial(k + a, k) if self.basis == "chebyshev" else total
+        for theta, term in zip(self.columns(*self.names), self._terms(matrix), strict=True):
+            total = total + theta * term
+        return total
+
+    def _terms(self, matrix: Tensor) -> Iterator[Tensor]:
+        """P₀(Ā), …, P_K(Ā), dense; Jacobi's by DLMF 18.9.2 in the form
+
+        2n (n+a+b)(s−2) Pₙ = (s−1) (s (s−2) x + a² − b²) Pₙ₋₁ − 2 (n+a−1)(n+b−1) s Pₙ₋₂, s = 2n+a+b
+        """
+        identity, (a, b) = identity_like(matrix), self.jacobi
+        before, latest = identity.expand_as(matrix), matrix
+        if self.basis == "jacobi":
+            latest = (a + 1) * identity + (a + b + 2) / 2 * (matrix - identity)
+        yield before
+        for n in range(2, self.K + 2):
+            yield latest
+            if self.basis == "monomial":
+                following = matrix @ latest
+            elif self.basis == "chebyshev":
+                following = 2 * matrix @ latest - before
+            else:
+                s = 2 * n + a + b
+                factor = s * (s - 2) * matrix + (a * a - b * b) * identity
+                following = (s - 1) * factor @ latest - 2 * (n + a - 1) * (n + b - 1) * s * before
+                following = following / (2 * n * (n + a + b) * (s - 2))
+            before, latest = latest, following
 
     def response(self, eigenvalues: Tensor) -> Tensor:
         ones, scaled = torch.ones_like(eigenvalues)[..., None], eigenvalues[..., None]
@@ -101,8 +116,3 @@ def _recurrence(basis: str, K: int, a: float, b: float) -> Recurrence | None:
     if basis == "monomial":
         return None
     return chebyshev(K) if basis == "chebyshev" else jacobi(K, a, b)
-
-
-def binomial(x: float, k: int) -> float:
-    """C(x, k) of a real x > k − 1."""
-    return math.exp(math.lgamma(x + 1) - math.lgamma(k + 1) - math.lgamma(x - k + 1))

@@ -20,6 +20,7 @@ class AttnScale(Filter):
     """
 
     stacks = False
+    causal = False
 
     def __init__(self, heads: int, scale: float = 0.0) -> None:
         super().__init__(heads)
@@ -33,7 +34,7 @@ class AttnScale(Filter):
         return cost.polynomial(1)
 
     def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
-        y = operator @ v
+        y = operator.__matmul__(v)  # an @ breaks torch.compile's graph
         return add_scaled(y, self.scale, y - operator.mean(v))
 
 
@@ -45,6 +46,7 @@ class Centered(Filter):
     """
 
     stacks = False
+    causal = False
 
     def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
         return matrix - mean_like(matrix, keep)
@@ -53,4 +55,4 @@ class Centered(Filter):
         return cost.polynomial(1)
 
     def forward(self, operator: AttentionOperator, v: Tensor) -> Tensor:
-        return operator @ v - operator.mean(v)
+        return operator.__matmul__(v) - operator.mean(v)

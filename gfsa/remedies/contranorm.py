@@ -8,6 +8,8 @@ from torch import Tensor
 
 from attention_zoo import OnOutput, Product, Products, UsageError, register_filter
 
+SHORTEST = 1e-6  # length that a token is divided by; the gradient of one of no length stays finite
+
 
 @register_filter("contranorm")
 class ContraNorm(OnOutput):
@@ -16,10 +18,11 @@ class ContraNorm(OnOutput):
     dual: (1 + s) Y − s Y softmax(ŶᵀŶ/τ), C×C, linear in N
     tokens: (1 + s) Y − s softmax(ŶŶᵀ/τ) Y, N×N over the real tokens
 
-    Both softmaxes are over rows. ŶᵀŶ grows with N, so that on long inputs the dual's softmax comes
-    near I and the remedy near none, unless τ grows as well.
-    Guo et al. 2023 (arXiv 2303.06562), ContraNorm, at the place in a block where it stands between
-    attention and the residual sum. s and τ are constants there, too.
+    Both softmaxes are over rows. The entries of ŶᵀŶ grow with N, so that on long inputs a row of
+    the dual's softmax is nearly all at the largest entry, unless τ grows as well.
+    Guo et al. 2023 (arXiv 2303.06562), ContraNorm, at the place in a block where its released BERT
+    has it between attention and the residual sum; its released ViT has it in front of every
+    LayerNorm, with an s that may be learned.
 
     Args:
         scale: s ≥ 0.
@@ -43,10 +46,13 @@ class ContraNorm(OnOutput):
     def forward(self, y: Tensor, keep: Tensor | None) -> Tensor:
         if keep is not None:
             y = torch.where(keep[..., None], y, 0.0)
-        unit = F.normalize(y, dim=-1)
+        # In float32: a pad's length would be 0 even beside float16's smallest number.
+        wide = torch.promote_types(y.dtype, torch.float32)
+        unit = F.normalize(y.to(wide), dim=-1, eps=SHORTEST)
         if self.form == "dual":
-            alike = y @ (unit.mT @ unit / self.temperature).softmax(-1)
+            alike = y @ (unit.mT @ unit / self.temperature).softmax(-1).to(y.dtype)
         else:
+            unit = unit.to(y.dtype)
             mask = None if keep is None else keep[:, None]
             alike = F.scaled_dot_product_attention(unit, unit, y, mask, scale=1 / self.temperature)
         return torch.lerp(y, alike, -self.scale)
@@ -55,7 +61,7 @@ class ContraNorm(OnOutput):
         rows = []
         for b, example in enumerate(y):
             real = example if keep is None else example[keep[b]]
-            unit = real / real.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+            unit = real / real.norm(dim=-1, keepdim=True).clamp(min=SHORTEST)
             if self.form == "dual":
                 weights = (unit.T @ unit / self.temperature).exp()
                 alike = real @ (weights / weights.sum(1, keepdim=True))

@@ -134,11 +134,15 @@ def list_filters() -> Iterator[dict[str, object]]:
 
     for name in filters():
         entry = FILTERS.get(name)
+        try:
+            adds = f"{parameters_of(f'softmax+{name}') - parameters_of('softmax'):,}"
+        except Exception as error:  # a stranger's, that cannot be built so
+            adds = f"{type(error).__name__}: {one_line(error)}"
         yield {
             "filter": f"+{name}",
             "acts on": entry.cls.acts_on,
             "stacks": "yes" if entry.cls.stacks else "no",
-            "adds": parameters_of(f"softmax+{name}") - parameters_of("softmax"),
+            "adds": adds,
             "paper": papers_of(entry.cls),
             "options": spell_options(entry.options),
         }

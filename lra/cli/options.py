@@ -182,7 +182,7 @@ DETAILS: dict[str, Keywords] = {
     "--format": {"choices": ("github", "latex", "csv", "html"), "default": "github"},
     "--split": {"choices": ("train", "val", "test"), "default": "test"},
     "--corruption": REPEATED,
-    "--severity": {"type": int, "choices": SEVERITIES, "nargs": "+", "default": None},
+    "--severity": {"type": values.positive, "choices": SEVERITIES, "nargs": "+", "default": None},
 }
 
 

@@ -18,7 +18,7 @@ from attention_zoo.testing.cases import (
     reference_of,
 )
 from lra.measure.job import Job
-from lra.measure.subject import applied, module_of
+from lra.measure.subject import applied, later, module_of
 
 # Of the contract kit, but for what is measured here anyway.
 CONTRACT = tuple(name for name in CHECKS if name != "growth")
@@ -134,7 +134,8 @@ def errors(job: Job, case: Case) -> dict[str, float]:
     if settings.level == "operator":
         y = operator_reference(exact, keep, *truth.values())
     else:
-        y = layer_reference(exact, keep, truth["x"])
+        first = later(exact, truth["x"])
+        y = layer_reference(exact, keep, truth["x"], first and first["values"])
     rows = keep[:, None, :, None] if y.dim() == 4 else keep[..., None]
     upstream = at(rows, torch.randn(y.shape, generator=draws).to(dtype))
     expected = {"result": at(rows, y)} | gradients(y, truth | learned(exact), upstream.double())

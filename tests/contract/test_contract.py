@@ -18,9 +18,9 @@ FILTERED = ("reference", "rows", "dtypes", "autocast", "state_dict")
 POWERS = ("reference", "poison", "empty", "rows")
 # One attention of each way to evaluate a polynomial: without a filter the kit asks all attentions
 # for derivatives of one, and another mode has other coefficients, no more.
-ADDED = ("layers", "packed", "poison", "empty", "no_tokens")
-FORMS = ("poly:basis=chebyshev,K=4", "poly:basis=jacobi,K=4,a=0.5,b=-0.3", "contranorm:form=tokens")
-FORMS += ("mean:share=heads", "random:mode=power,K=4", "gfsa:share=heads")
+ADDED = ("layers", "packed", "poison", "empty", "no_tokens", "causal")
+FORMS = ("poly:basis=chebyshev,K=8", "poly:basis=jacobi,K=8,a=0.5,b=-0.3")
+FORMS += ("mean:share=heads", "random:mode=power,K=4", "gfsa:share=heads", "contranorm:form=tokens")
 WAYS = ("informer", "linear", "mean", "nystrom", "sdpa", "softmax")
 TRANSFORMS = ("amount", "derivative", "second_derivatives", "jvps", "vmaps")
 
@@ -70,7 +70,7 @@ def test_remedies_are_exported():
     assert found.outcome == "holds", found.detail
 
 
-@pytest.mark.parametrize("name", ["linear+gfsa", "local", "linear+poly:basis=chebyshev+vit-"])
+@pytest.mark.parametrize("name", ["linear+attnscale", "local", "linear+poly:basis=chebyshev+vit-"])
 def test_torch_compile_makes_one_graph(name):
     layer = build_layer(name, dim=C, heads=H, max_len=MAX_LEN)
     case = Case(17, (17, 9, 1), dtype=torch.float32)

@@ -6,6 +6,7 @@ from scipy.special import eval_chebyt, eval_jacobi
 from torch.testing import assert_close
 
 from attention_zoo import DenseOperator, FactoredOperator, UsageError, build_attention
+from attention_zoo.testing import verdict
 from gfsa import GraphFilter, PolynomialFilter
 
 POINTS = torch.linspace(-1, 1, 41, dtype=torch.float64)
@@ -59,6 +60,14 @@ def test_the_closed_form_is_the_recurrence(basis, R):
     assert_close(graph_filter(operator, v), expected)
 
 
+@pytest.mark.parametrize("options", ["basis=chebyshev", "basis=jacobi,a=0.5,b=-0.3"])
+@pytest.mark.parametrize("check", ["reference", "float32"])
+def test_a_high_order_holds_to_its_reference(check, options):
+    for attention in ("linear", "performer:features=64", "softmax"):
+        found = verdict(check, f"{attention}+poly:K=60,{options}")
+        assert found.outcome == "holds", found.detail
+
+
 @given(st.tuples(*[st.floats(-2, 2)] * 3), st.integers(2, 6))
 def test_order_two_is_gfsa_where_their_spans_agree(weights, K):
     w0, w1, wK = weights
@@ -85,6 +94,13 @@ def test_jacobi_starts_as_its_base_to_the_last_digits():
     assert_close(graph_filter(DenseOperator(matrix), v), matrix @ v, rtol=1e-6, atol=1e-7)
 
 
+def test_the_highest_order_starts_finite_in_float32():
+    """0 times what overflows would not be."""
+    graph_filter = PolynomialFilter(2, K=100, basis="jacobi", a=10.0, b=10.0)
+    matrix, v = torch.eye(5).expand(1, 2, -1, -1), torch.randn(1, 2, 5, 3)
+    assert_close(graph_filter(DenseOperator(matrix), v), v)
+
+
 def test_what_learns_is_what_was_asked_for():
     graph_filter = PolynomialFilter(3, K=3, learn=frozenset((2, 3)), share="heads")
     learned = [name for name, w in graph_filter.named_parameters() if w.requires_grad]
@@ -98,6 +114,7 @@ def test_what_learns_is_what_was_asked_for():
         ({"K": 0}, "1 ≤ K ≤ 100, not 0"),
         ({"basis": "chebyshev", "a": 1.0}, "of basis=jacobi, not of chebyshev"),
         ({"basis": "jacobi", "a": -1.0}, "a > -1 and b > -1"),
+        ({"basis": "jacobi", "a": 50.0}, "at most 10, not 50"),
         ({"K": 2, "start": (0.0, 1.0)}, "needs 3 numbers in start, not 2"),
         ({"K": 2, "learn": frozenset((1, 5))}, "has no order 5"),
     ],

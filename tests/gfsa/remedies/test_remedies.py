@@ -7,6 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from attention_zoo import (
+    OnOutput,
+    OnValues,
     UsageError,
     build_attention,
     build_layer,
@@ -16,6 +18,7 @@ from attention_zoo import (
     register_filter,
 )
 from attention_zoo.costs import count_flops
+from attention_zoo.filter import Modifier
 from attention_zoo.packing import Packing
 from attention_zoo.registry import FILTERS
 from attention_zoo.testing import verdict
@@ -200,7 +203,85 @@ def test_the_contract_finds_a_wrong_remedy(mutant, monkeypatch):
     assert verdict("layers", "linear+mutant").outcome == "fails"
 
 
+class Bare(OnValues):
+    """Without an `__init__`."""
+
+    def forward(self, y, v, first):
+        return 2 * y
+
+    def reference(self, y, v, first):
+        return y + y
+
+
+class Sized(OnOutput):
+    def __init__(self, heads: int, dim: int, scale: float = 1.0):
+        super().__init__()
+        self.heads, self.dim, self.scale = heads, dim, scale
+
+    def forward(self, y, keep):
+        return self.scale * y
+
+    reference = forward
+
+
+@pytest.fixture
+def registering(monkeypatch):
+    monkeypatch.setattr(FILTERS, "entries", dict(FILTERS.entries))
+    return lambda cls: register_filter("strange")(cls)
+
+
+@pytest.mark.parametrize("cls", [Bare, Sized])
+def test_a_stranger_may_have_any_or_no_sizes(registering, cls):
+    registering(cls)
+    assert verdict("layers", "linear+strange").outcome == "holds"
+    if cls is Sized:
+        (layer,) = layers("linear+strange:scale=3")
+        assert (layer.on_output.heads, layer.on_output.dim, layer.on_output.scale) == (2, 16, 3)
+
+
+def test_what_acts_elsewhere_than_its_base_says_is_refused(registering):
+    for changes, words in (
+        ({"acts_on": "outputs"}, "OnOutput acts on the output"),
+        ({"stacks": True}, "where one stands alone"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            registering(type("Wrong", (Sized,), changes))
+    with pytest.raises(UsageError, match="must be a subclass of Filter, OnValues"):
+        registering(type("Wrong", (Modifier,), {"acts_on": "output"}))
+
+    class Layers(Bare):
+        def __init__(self, layers: int = 3):
+            super().__init__()
+
+    with pytest.raises(UsageError, match="the option 'layers' is one of all of them"):
+        registering(Layers)
+
+
+def test_remedies_draw_other_numbers_than_their_attention():
+    (layer,) = layers("linformer:rank=16+vit-")
+    drawn, theta = layer.attention.E[:, :16].flatten(), layer.on_projections.theta.flatten()
+    ratios = drawn / theta[: len(drawn)]
+    assert ratios.std() > 0.01 * ratios.abs().mean()
+
+
+@pytest.mark.parametrize("spec", ["featscale", "contranorm", "contranorm:form=tokens"])
+def test_sixteen_bits_hold_on_long_inputs_with_padding(spec):
+    (layer,) = layers(f"linear+{spec}")
+    y = torch.full((1, 5000, 16), 20.0, dtype=torch.float16)
+    keep = torch.arange(5000)[None] < 4500
+    for given in (None, keep):
+        assert layer.half().on_output(y, given)[:, :4500].isfinite().all()
+
+
+def test_a_batch_without_tokens_reaches_every_weight():
+    (layer,) = layers("linear+layerscale")
+    y = layer(torch.zeros(0, 16), Packing(torch.zeros(2, 5, dtype=torch.bool)))
+    y.sum().backward()
+    assert layer.on_output.attention.grad is not None
+
+
 def test_names_with_a_plus_are_read():
+    assert str(parse_spec("linear + vit+ + gfsa")) == "linear+vit++gfsa"
     for spec in (
         "linear+vit+",
         "linear+vit++gfsa",
