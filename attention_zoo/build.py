@@ -1,8 +1,10 @@
 """Specs to modules."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -10,13 +12,13 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
 from attention_zoo.errors import UnsupportedError, UsageError
-from attention_zoo.filter import Filter
+from attention_zoo.filter import Filter, Modifier, Place
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, FilteredOperator
 from attention_zoo.options import spell
 from attention_zoo.packing import Packing
 from attention_zoo.registry import FILTERS, Layers
-from attention_zoo.spec import Spec, attention_of, parse_spec
+from attention_zoo.spec import Part, Spec, attention_of, parse_spec
 
 
 class FilteredAttention(nn.Module):
@@ -96,7 +98,8 @@ def build_attention(
     dropout: of the entries of Ā in training, one mask for all powers of it; see `Support.dropout`.
     Its own weights are drawn from (torch.initial_seed(), layer), and no draw is taken from the
     global generator: variants of one seed share all other weights.
-    Raises UsageError for an invalid spec, UnsupportedError for dropout that is not supported.
+    Raises UsageError for an invalid spec or a remedy, which acts on a layer; UnsupportedError for
+    dropout that is not supported.
 
     >>> attention = build_attention("linear+gfsa:K=4", heads=2, head_dim=8, max_len=64)
     >>> q, k, v = torch.randn(3, 1, 2, 64, 8)  # (B, H, N, D) each
@@ -106,21 +109,63 @@ def build_attention(
     """
     spec = parse_spec(spec)
     cls = attention_of(spec)
+    for part in spec.filters:
+        if (place := place_of(part)) != "operator":
+            raise UsageError(
+                f"{part.name} acts on the {place} of a layer, and an operator alone has none: use "
+                "build_layer, or --level layer"
+            )
     wants_dim = "dim" in inspect.signature(cls.__init__).parameters
     given: dict[str, Any] = {"dim": dim or heads * head_dim} if wants_dim else {}
     with _draws_of(layer):
         attention = cls(
             heads=heads, head_dim=head_dim, max_len=max_len, **given, **dict(spec.attention.options)
         )
-    filters = []
-    for part in spec.filters:
-        options = dict(part.options)
-        if in_layers(layer, options.pop("layers", "all")):
-            filters.append(FILTERS.get(part.name).cls(heads, **options))
+        sizes = {"heads": heads, "dim": dim or heads * head_dim}
+        modifiers = build_modifiers(spec, sizes, layer)
+    filters = cast("list[Filter]", modifiers)
     if dropout:
         require_dropout(spec, dropout, filtered=bool(filters))
         attention.attention_dropout = dropout
     return FilteredAttention(attention, filters) if filters else attention
+
+
+def place_of(part: Part) -> Place:
+    """Where in a layer a filter or remedy acts."""
+    return FILTERS.get(part.name).cls.acts_on
+
+
+def without_remedies(spec: str | Spec) -> Spec:
+    """An attention and its filters alone: what stands at Ā of a layer."""
+    spec = parse_spec(spec)
+    return replace(spec, filters=tuple(p for p in spec.filters if place_of(p) == "operator"))
+
+
+def build_modifiers(spec: Spec, sizes: Mapping[str, int], layer: int) -> list[Modifier]:
+    """Those of a spec that stand in a layer, each given the sizes that its `__init__` names."""
+    built = []
+    for part in spec.filters:
+        cls, options = FILTERS.get(part.name).cls, dict(part.options)
+        if in_layers(layer, options.pop("layers", "all")):
+            built.append(cls(**{n: s for n, s in sizes.items() if takes(cls, n)}, **options))
+    return built
+
+
+def takes(cls: type[nn.Module], name: str) -> bool:
+    """Whether its `__init__` has a parameter of that name, or takes any."""
+    if cls.__init__ is nn.Module.__init__:
+        return False
+    known = inspect.signature(cls.__init__).parameters
+    return name in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
+
+
+def build_remedies(spec: Spec, *, dim: int, heads: int, layer: int) -> dict[str, Modifier]:
+    """Those of a spec that stand in a layer, by the place that they act on; weights drawn as those
+    of the attention are."""
+    parts = tuple(part for part in spec.filters if place_of(part) != "operator")
+    with _draws_of(layer, "remedies"):
+        built = build_modifiers(replace(spec, filters=parts), {"dim": dim, "heads": heads}, layer)
+    return {one.acts_on: one for one in built}
 
 
 def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:
@@ -139,11 +184,11 @@ def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:
 
 
 @contextmanager
-def _draws_of(layer: int) -> Iterator[None]:
+def _draws_of(layer: int, purpose: str = "") -> Iterator[None]:
+    """Another stream for each purpose, or their draws would be the same numbers."""
+    own = torch.initial_seed() * 1_000_003 + layer + 7_919 * zlib.crc32(purpose.encode())
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(
-            (torch.initial_seed() * 1_000_003 + layer) % 2**63
-        )
+        torch.random.default_generator.manual_seed(own % 2**63)
         yield
 
 

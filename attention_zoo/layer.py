@@ -1,18 +1,20 @@
 """The self-attention layer: everything around the operator, the same for every attention."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
-from attention_zoo.build import build_attention
+from attention_zoo.build import build_attention, build_remedies, without_remedies
 from attention_zoo.errors import UsageError
-from attention_zoo.flops import Cost, Inputs, linear_product
+from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.inputs import require_dtype, require_floats, require_mask
 from attention_zoo.packing import Packing
-from attention_zoo.spec import Spec
+from attention_zoo.remedy import OnOutput, OnProjections, OnValues
+from attention_zoo.spec import Spec, parse_spec
 
 
 class SelfAttention(nn.Module):
@@ -20,6 +22,10 @@ class SelfAttention(nn.Module):
     parameters besides the attention's own, and 3·inner + C more with biases. An attention that
     looks at q alone, or at neither, has no projection for the others. attention_dropout: of the
     entries of Ā in training.
+
+    Remedies of the spec stand in it: one on the values is given Ā v, one on the output the result,
+    one on the projections makes those of v and of the result. Raises UsageError for one on the
+    projections where `inner` is not C.
 
     Padding may stand anywhere, but blocks, windows and columns of weights are counted from position
     0, whatever the mask: give the real tokens first where the result must not depend on where
@@ -44,10 +50,11 @@ class SelfAttention(nn.Module):
         if heads < 1 or inner % heads:
             raise UsageError(f"a width of {inner} must be divisible by heads={heads}")
         self.dim, self.heads, self.head_dim = dim, heads, inner // heads
+        spec = parse_spec(spec)
         qkv = nn.Linear(dim, 3 * inner, bias=bias)
         self.out = nn.Linear(inner, dim, bias=bias)
         self.attention = build_attention(
-            spec,
+            without_remedies(spec),
             heads=heads,
             head_dim=self.head_dim,
             max_len=max_len,
@@ -55,31 +62,67 @@ class SelfAttention(nn.Module):
             dim=dim,
             dropout=attention_dropout,
         )
+        remedies = build_remedies(spec, dim=dim, heads=heads, layer=layer)
+        self.on_values = cast("OnValues | None", remedies.get("values"))
+        self.on_output = cast("OnOutput | None", remedies.get("output"))
+        self.on_projections = cast("OnProjections | None", remedies.get("projections"))
         self._term: Tensor | None = None
         self.names = [name for name in "qkv" if name in (*self.attention.projections, "v")]
-        self.qkv = _rows(qkv, ["qkv".index(name) for name in self.names])
+        made = self.names
+        if self.on_projections is not None:
+            if inner != dim:
+                raise UsageError(f"{spec} needs values as wide as x, {dim}, not {inner}")
+            made = made[:-1]
+            self.out.register_parameter("weight", None)
+        self.qkv = _rows(qkv, ["qkv".index(name) for name in made]) if made else None
 
     def forward(
         self,
         x: Tensor,  # (B, N, C), or (T, C) of a packed batch
         keep: Tensor | Packing | None = None,  # (B, N), True for a real token
+        shared: dict[str, Tensor] | None = None,
     ) -> Tensor:  # as x
+        """shared: what the layers of one pass share, an empty dict that is handed from layer to
+        layer; where there is none, a layer is its own first."""
         packed, self._term = isinstance(keep, Packing), None
         require_floats("T, C" if packed else "B, N, C", x=x)
         if x.shape[-1] != self.dim:
             raise UsageError(f"x must have width dim={self.dim}; got shape {tuple(x.shape)}")
-        require_dtype(self.out.weight.dtype, "the layer", x=x)
-        if isinstance(keep, Packing):
-            if len(x) != len(keep.place):
-                raise UsageError(f"x has {len(x)} tokens, its packing {len(keep.place)}")
-            made = self.qkv(x)
-            if keep.ragged and self.attention.packs(made):
-                return self.out(self._attend(made[None], keep, x[None])[0])
-            return self.out(self._by_groups(made, keep, x))
-        require_mask(keep, *x.shape[:2])
-        if keep is not None:
-            x = torch.where(keep[..., None], x, 0.0)
-        return self.out(self._attend(self.qkv(x), keep, x))
+        require_dtype(next(self.parameters()).dtype, "the layer", x=x)
+        if not isinstance(keep, Packing):
+            require_mask(keep, *x.shape[:2])
+            if keep is not None:
+                x = torch.where(keep[..., None], x, 0.0)
+        elif len(x) != len(keep.place):
+            raise UsageError(f"x has {len(x)} tokens, its packing {len(keep.place)}")
+        parts, W_O, bias = [] if self.qkv is None else [self.qkv(x)], self.out.weight, self.out.bias
+        if self.on_projections is not None:
+            W_V, W_O = (weight.mT for weight in self.on_projections())
+            parts.append(F.linear(x, W_V))
+        made = torch.cat(parts, -1) if len(parts) > 1 else parts[0]
+        if not isinstance(keep, Packing):
+            y = self._attend(made, keep, x)
+        elif keep.ragged and self.attention.packs(made):
+            y = self._attend(made[None], keep, x[None])[0]
+        else:
+            y = self._by_groups(made, keep, x)
+        if self.on_values is not None or shared is not None:
+            v = made[..., -W_O.shape[1] :]
+            first = v if shared is None else shared.setdefault("values", v)
+            if self.on_values is not None:
+                y = self.on_values(y, v, first)
+        y = F.linear(y, W_O, bias)
+        if self.on_output is None:
+            return y
+        if not isinstance(keep, Packing):
+            return self.on_output(y, keep)
+        groups = keep.parts(y)
+        results = [group.unpad(self.on_output(group.pad(x), group.keep)) for group, x in groups]
+        return torch.cat(results) if results else self.on_output(y[None], None)[0]
+
+    def after_ffn(self, y: Tensor) -> Tensor:
+        """What the remedy on the output does to the feed-forward network's result, (…, C)."""
+        return y if self.on_output is None else self.on_output.after_ffn(y)
 
     def _by_groups(self, made: Tensor, packing: Packing, x: Tensor) -> Tensor:
         if not packing.groups:
@@ -127,13 +170,23 @@ class SelfAttention(nn.Module):
         return self.__dict__ | {"_term": None}
 
     def cost(self, inputs: Inputs) -> Cost | None:
-        """That of its attention and of both projections."""
-        cost, rows = self.attention.cost(inputs), inputs.B * inputs.N
+        """That of its attention, of its projections and of the remedies."""
+        cost, B, N, C = self.attention.cost(inputs), inputs.B, inputs.N, self.dim
         if cost is None:
             return None
-        return cost.made_by(
-            linear_product(self.qkv, rows, inputs.input_grad), linear_product(self.out, rows)
-        )
+        further: list[Product] = []
+        for remedy in (self.on_values, self.on_output, self.on_projections):
+            products = () if remedy is None else remedy.products(B, N, C)
+            if products is None:
+                return None
+            further += products
+        made = [] if self.qkv is None else [linear_product(self.qkv, B * N, inputs.input_grad)]
+        if self.on_projections is None:
+            made.append(linear_product(self.out, B * N))
+        else:
+            values = Product(B * N, C, C, backward=1 + inputs.input_grad)
+            made += [values, Product(B * N, C, C)]
+        return cost.made_by(*made, *further)
 
 
 def _rows(qkv: nn.Linear, thirds: list[int]) -> nn.Linear:

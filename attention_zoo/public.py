@@ -4,6 +4,7 @@ from attention_zoo import attentions as _attentions  # registers them
 from attention_zoo.attention import Attention, Support
 from attention_zoo.build import build_attention
 from attention_zoo.errors import UnsupportedError, UsageError
+from attention_zoo.expand import expand_specs
 from attention_zoo.filter import Filter
 from attention_zoo.flops import Cost, Inputs, Product, Products, formula_flops
 from attention_zoo.layer import build_layer
@@ -20,6 +21,7 @@ from attention_zoo.operators import (
 )
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import filters, names, register_attention, register_filter
+from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 from attention_zoo.spec import Spec, parse_spec
 from attention_zoo.state import check_on_load
 from attention_zoo.version import __version__
@@ -35,6 +37,9 @@ __all__ = [
     "FilteredOperator",
     "Inputs",
     "KernelOperator",
+    "OnOutput",
+    "OnProjections",
+    "OnValues",
     "Product",
     "Products",
     "Spec",
@@ -46,6 +51,7 @@ __all__ = [
     "build_attention",
     "build_layer",
     "check_on_load",
+    "expand_specs",
     "filters",
     "formula_flops",
     "full_precision",

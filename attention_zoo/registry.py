@@ -12,9 +12,10 @@ from torch import nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError, unknown
-from attention_zoo.filter import Filter
+from attention_zoo.filter import Filter, Modifier
 from attention_zoo.options import Option, options_of
 from attention_zoo.plugins import import_plugin
+from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 
 ENTRY_POINTS = "attention_zoo"
 # Packages beside this one that register, too; a checkout has no entry points.
@@ -40,6 +41,8 @@ class Registry(Generic[T]):
     given: set[str]
     common: dict[str, Option] = field(default_factory=dict)
     needs: dict[str, type] = field(default_factory=dict)
+    validate: Callable[[str, type], None] = lambda name, cls: None
+    ends: str = ""  # with what its names may end besides letters, digits, - and _
     entries: dict[str, Entry[T]] = field(default_factory=dict)
 
     def register(self, name: str) -> Callable[[type[C]], type[C]]:
@@ -53,7 +56,7 @@ class Registry(Generic[T]):
                     f"{self.kind} {name!r} is already registered by {taken.__module__}; "
                     "choose another name"
                 )
-            if not re.fullmatch(r"[A-Za-z][\w-]*", name):
+            if not re.fullmatch(r"[A-Za-z][\w-]*", name.removesuffix(self.ends)):
                 raise UsageError(
                     f"{self.kind} name {name!r} may only contain letters, digits, - and _, and "
                     "must begin with a letter"
@@ -63,7 +66,11 @@ class Registry(Generic[T]):
                     raise UsageError(
                         f"{self.kind} {name!r} needs {name_of}, a {kind.__name__} of its class"
                     )
-            options = options_of(cls.__init__, self.given) | self.common
+            self.validate(name, cls)
+            options = options_of(cls.__init__, self.given)
+            for key in options.keys() & self.common.keys():
+                raise UsageError(f"{self.kind} {name!r}: the option {key!r} is one of all of them")
+            options |= self.common
             self.entries[name] = Entry(name, cls, options)
             return given
 
@@ -86,11 +93,31 @@ ATTENTIONS: Registry[Attention] = Registry(
     {"heads", "head_dim", "max_len", "dim"},
     needs={"support": Support, "check_also": tuple},
 )
-FILTERS: Registry[Filter] = Registry(
+
+
+def _require_place(name: str, cls: type[Modifier]) -> None:
+    """Raises UsageError where a class does not act as its base class is asked to."""
+    for base in (Filter, OnValues, OnOutput, OnProjections):
+        if issubclass(cls, base):
+            if cls.acts_on != base.acts_on or (cls.stacks and base is not Filter):
+                raise UsageError(
+                    f"filter {name!r}: {base.__name__} acts on the {base.acts_on}"
+                    f"{'' if base is Filter else ', where one stands alone'}; leave acts_on and "
+                    "stacks as they are"
+                )
+            return
+    raise UsageError(
+        f"filter {name!r} must be a subclass of Filter, OnValues, OnOutput or OnProjections"
+    )
+
+
+FILTERS: Registry[Modifier] = Registry(
     "filter",
-    Filter,  # type: ignore[type-abstract]  # only subclasses are made
-    {"heads"},
+    Modifier,
+    {"heads", "dim"},
     {"layers": Option(Layers, "all")},
+    validate=_require_place,
+    ends="+",
 )
 
 
@@ -121,15 +148,17 @@ def register_attention(name: str) -> Callable[[type[C]], type[C]]:
 
 
 def register_filter(name: str) -> Callable[[type[C]], type[C]]:
-    """Class decorator: makes a `Filter` available as `+name`; options as for attentions.
+    """Class decorator: makes a `Filter`, or a remedy (`OnValues`, `OnOutput`, `OnProjections`),
+    available as `+name`; options as for attentions.
 
     >>> import torch
+    >>> from attention_zoo import Filter
     >>> @register_filter("half")
     ... class Half(Filter):
     ...     def forward(self, operator, v):
     ...         return operator.polynomial([0.5, 0.5], v)
     ...
-    ...     def reference(self, matrix):
+    ...     def reference(self, matrix, keep=None):
     ...         return (torch.eye(matrix.shape[-1]) + matrix) / 2
     >>> "half" in filters()
     True
@@ -147,7 +176,7 @@ def names() -> list[str]:
 
 
 def filters() -> list[str]:
-    """Every registered filter, sorted.
+    """Every registered filter and remedy, sorted.
 
     >>> "gfsa" in filters()
     True

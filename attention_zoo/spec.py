@@ -1,7 +1,7 @@
 """The spec grammar: `attention[:key=value,...][+filter[:key=value,...]]...`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +66,28 @@ def parse_spec(text: "str | Spec", stated: Mapping[str, Mapping[str, Any]] | Non
     if isinstance(text, Spec):
         return text
     first, *rest = _parts(text)
-    if any(not part.partition(":")[0] for part in rest):
+    names = [part.partition(":")[0] for part in (first, *rest)]
+    ends = any(name.endswith("+") and name not in FILTERS.names() for name in names)
+    if ends or not all(names[1:]):
         raise UsageError(f"{quoted(text)}: the name of a filter is missing after '+'")
     attention = _parse_part(first, ATTENTIONS, stated or {})
-    return Spec(attention, tuple(_parse_part(part, FILTERS, {}) for part in rest))
+    filters = tuple(_parse_part(part, FILTERS, {}) for part in rest)
+    _require_places(filters)
+    return Spec(attention, filters)
+
+
+def _require_places(filters: Sequence[Part]) -> None:
+    """Raises UsageError where two remedies act on the same place."""
+    taken: dict[str, str] = {}
+    for part in filters:
+        cls = FILTERS.get(part.name).cls
+        if not cls.stacks and cls.acts_on in taken:
+            raise UsageError(
+                f"{taken[cls.acts_on]} and {part.name} both act on the {cls.acts_on} of a layer: "
+                "choose one of them"
+            )
+        if not cls.stacks:
+            taken[cls.acts_on] = part.name
 
 
 def attention_of(spec: "str | Spec") -> type[Attention]:
@@ -84,20 +102,25 @@ def base_of(canonical: str) -> str | None:
 
 
 def _parts(text: str) -> list[str]:
-    # A filter's name starts with a letter, so a plus before a digit belongs to a number (1e+3).
-    return [part.strip() for part in re.split(r"\+(?!\d)", text)]
+    # A filter's name starts with a letter: a plus before a digit belongs to a number (1e+3), one at
+    # the end of a name to the name (vit+).
+    return [part.strip() for part in re.split(r"\+(?!\d|:|\s*\+|\s*$)", text)]
 
 
 def _parse_part(text: str, registry: Registry, stated: Mapping[str, Mapping[str, Any]]) -> Part:
     name, colon, tail = text.partition(":")
     entry = registry.get(name)
-    options = {}
+    options: dict[str, Any] = {}
     for item in tail.split(",") if colon else ():
         key, equals, value = item.partition("=")
         if key.lower() in NOT_SUPPORTED and key not in entry.options:
             raise UsageError(f"{registry.kind} {name!r}: {NOT_SUPPORTED[key.lower()]}")
         if not equals:
-            raise UsageError(f"{registry.kind} {name!r}: write options as key=value, not {item!r}")
+            last = next(reversed(options), None)
+            several = f"; several values of {last} are {last}={{a,b}}" if last else ""
+            raise UsageError(
+                f"{registry.kind} {name!r}: write options as key=value, not {item!r}{several}"
+            )
         if key in options:
             raise UsageError(f"{registry.kind} {name!r}: option {key!r} is given twice")
         options[key] = read_option(name, key, value, entry.options)

@@ -1,6 +1,7 @@
 """Every ratio that this project claims, with its goal: `python -m benchmarks`.
 
-gfsa: what GFSA costs, of layers and of training steps. packed: a training step that works on
+gfsa: what GFSA costs, of layers and of training steps. filters: what every filter and remedy adds
+to a layer. mask: a layer with a mask where nothing is padded. packed: a training step that works on
 padding, too, over one that does not, for every attention. peers: that of others over ours. --attn
 narrows packed and peers.
 """
@@ -12,12 +13,12 @@ import torch
 
 import attention_zoo
 from attention_zoo.spec import attention_of
-from benchmarks import gfsa_cost
+from benchmarks import filters, gfsa_cost
 from benchmarks.peers import __main__ as peers
 from benchmarks.peers.model import PEERS
 from benchmarks.peers.steps import beside, command, guarded, ours, parser_of, report, setting
 
-PARTS = ("gfsa", "packed", "peers")
+PARTS = ("gfsa", "filters", "mask", "packed", "peers")
 # What a prototype of the packed model reached.
 PACKED = {"linear": 1.97, "linear+gfsa": 1.91, "sdpa": 2.08, "nystrom": 1.6, "performer": 2.5}
 
@@ -30,8 +31,13 @@ def attentions(device):
 
 
 def gfsa(options):
-    options = argparse.Namespace(**vars(options) | {"batch": gfsa_cost.BATCH})
     return itertools.chain(gfsa_cost.layers(options), gfsa_cost.training_steps(options))
+
+
+def added(options):
+    lengths = options.lengths[1::2] or options.lengths
+    chosen = {"attn": filters.ATTENTIONS, "filters": None, "lengths": lengths}
+    return filters.rows(argparse.Namespace(**vars(options) | chosen))
 
 
 def packed(names, batches, protocol, options):
@@ -50,8 +56,11 @@ def main():
     names = [
         name for name in PEERS if not options.attn or peers.OURS.get(name, name) in options.attn
     ]
+    layers = argparse.Namespace(**vars(options) | {"batch": gfsa_cost.BATCH})
     rows = {
-        "gfsa": gfsa(options),
+        "gfsa": gfsa(layers),
+        "filters": added(layers),
+        "mask": gfsa_cost.masks(layers),
         "packed": packed(options.attn or attentions(options.device), batches, protocol, options),
         "peers": peers.rows(names, batches, protocol, options),
     }

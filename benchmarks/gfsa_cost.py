@@ -8,6 +8,7 @@ from torch import nn
 
 from attention_zoo import build_layer, parse_spec
 from benchmarks.timing import HEAD, compare, machine
+from lra.measure.subject import later
 from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
 from lra.system.allocator import keep_freed_memory
@@ -50,6 +51,17 @@ class DenseFormulation(nn.Module):
         return self.out(rearrange(A @ v, "b h n d -> b n (h d)"))
 
 
+class Masked(nn.Module):
+    """A layer that is given a mask though nothing is padded."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device))
+
+
 def layer(spec, N):
     return build_layer(spec, dim=C, heads=H, max_len=N)
 
@@ -58,7 +70,8 @@ def step_of(module, B, N, device):
     module.to(device)
     x = torch.randn(B, N, C, device=device, requires_grad=True)
     upstream = torch.randn(B, N, C, device=device)
-    return lambda: module(x).backward(upstream)
+    given = (None, later(module, x)) if later(module, x) else ()
+    return lambda: module(x, *given).backward(upstream)
 
 
 def beside(name, modules, N, options, repetitions, **goal):
@@ -76,6 +89,15 @@ def layers(options):
             spec = f"{attention}+gfsa"
             modules = (spec, layer(spec, N)), (attention, lambda a=attention, n=N: layer(a, n))
             yield beside("layer", modules, N, options, options.repetitions, most=most)
+
+
+def masks(options):
+    """A layer with a mask of real tokens alone beside the same without a mask."""
+    for attention in GOALS:
+        N = options.lengths[min(1, len(options.lengths) - 1)]
+        base = attention, lambda a=attention, n=N: layer(a, n)
+        modules = (f"{attention}, masked", Masked(layer(attention, N))), base
+        yield beside("layer", modules, N, options, options.repetitions)
 
 
 def training_steps(options):

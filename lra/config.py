@@ -43,7 +43,8 @@ ONE_DEVICE = Launch()
 class RunConfig:
     """data: the fingerprint of its data. modified: protocol settings that `--set` changed.
     accelerator: cpu or cuda. micro_batch: examples that go through the model at once, None for the
-    whole batch; dropout draws other masks with it."""
+    whole batch; dropout draws other masks with it. train_fraction: of the training split
+    (lra.data.fractions)."""
 
     task: str
     attention: Spec
@@ -55,28 +56,31 @@ class RunConfig:
     accelerator: str
     plugins: tuple[str, ...] = ()
     micro_batch: int | None = None
+    train_fraction: float = 1.0
 
     @property
     def identity(self) -> str:
         """The same for runs that must give the same result, but for the number of devices, which
         share a batch: no paths, no commit."""
-        return fingerprint(
-            {
-                "task": self.task,
-                "data": self.data,
-                "attention": str(self.attention),
-                "protocol": self.protocol.settings,
-                "seed": self.seed,
-                "precision": self.precision,
-                "accelerator": self.accelerator,
-                "micro_batch": self.micro_batch,
-            }
-        )
+        decides = {
+            "task": self.task,
+            "data": self.data,
+            "attention": str(self.attention),
+            "protocol": self.protocol.settings,
+            "seed": self.seed,
+            "precision": self.precision,
+            "accelerator": self.accelerator,
+            "micro_batch": self.micro_batch,
+        }
+        if self.train_fraction != 1:  # of the whole split as before there were fractions
+            decides["train_fraction"] = self.train_fraction
+        return fingerprint(decides)
 
     def directory(self, results: Path) -> Path:
         attention = "".join(c if c.isalnum() or c in "+=.-" else "_" for c in str(self.attention))
-        name = f"{self.task}-{attention}-{self.protocol.name}-s{self.seed}-{self.identity[:8]}"
-        return results / "runs" / name
+        part = "" if self.train_fraction == 1 else f"-f{self.train_fraction:g}"
+        name = f"{self.task}-{attention}-{self.protocol.name}{part}-s{self.seed}"
+        return results / "runs" / f"{name}-{self.identity[:8]}"
 
 
 def choose_accelerator(asked: str) -> str:

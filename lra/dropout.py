@@ -28,7 +28,8 @@ class Dropout(nn.Module):
             return F.dropout(x, self.p)
         bits = torch.empty(-(-x.numel() * BITS // 64), dtype=torch.int64).random_(-(2**63), None)
         drawn = bits.view(torch.int16)[: x.numel()].view(x.shape)
-        return torch.where(drawn >= zeros - 2 ** (BITS - 1), x, 0.0) * (2**BITS / (2**BITS - zeros))
+        kept = (drawn >= zeros - 2 ** (BITS - 1)).view(torch.uint8)  # torch.where takes longer
+        return x * kept * (2**BITS / (2**BITS - zeros))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -62,6 +62,7 @@ def open_run(
         accelerator=choose_accelerator(accelerator or record.accelerator),
         plugins=plugins,
         micro_batch=record.micro_batch,
+        train_fraction=record.data.train_fraction,
     )
     require_support(config)
     checkpoint = result_file(folder, CHECKPOINT)

@@ -47,9 +47,11 @@ class Block(nn.Module):
         )
         self.dropout = Dropout(p)
 
-    def forward(self, x: Tensor, keep: Tensor | Packing) -> Tensor:
-        x = x + self.dropout(self.attention(self.attention_norm(x), keep))
-        return x + self.ffn(self.ffn_norm(x))
+    def forward(
+        self, x: Tensor, keep: Tensor | Packing, shared: dict[str, Tensor] | None = None
+    ) -> Tensor:
+        x = x + self.dropout(self.attention(self.attention_norm(x), keep, shared))
+        return x + self.attention.after_ffn(self.ffn(self.ffn_norm(x)))
 
 
 class Encoder(nn.Module):
@@ -93,6 +95,7 @@ class Encoder(nn.Module):
         self.blocks = nn.ModuleList(
             Block(spec, settings, max_len, layer) for layer in range(1, settings.layers + 1)
         )
+        self.shares = any(b.attention.on_values is not None for b in self.blocks)
         self.norm = nn.LayerNorm(C)
         if sequences == 1:
             widths = [C, settings.head, classes]
@@ -130,8 +133,9 @@ class Encoder(nn.Module):
         if self.pooling == "cls":
             x = torch.where((place == 0)[:, None], self.cls, x)
         x = self.dropout(x + F.embedding(place, self.positions))
+        shared: dict[str, Tensor] | None = {} if self.shares else None
         for block in self.blocks:
-            x = block(x, packing)
+            x = block(x, packing, shared)
         return self._pool(self.norm(x), packing, len(tokens))
 
     def _pool(self, x: Tensor, packing: Packing, B: int) -> Tensor:  # (T, C) -> (B, C)

@@ -27,9 +27,20 @@ SLOW = {
         f"lra/test_{name}.py"
         for name in (
             *("attention_dropout", "checkpoints", "cli", "cli_tasks", "damage", "devices"),
-            *("download", "download_left", "filter_weights", "fuzz", "grid", "jobs", "kill"),
+            *("download", "download_left", "filter_weights", "fractions_cli", "fuzz", "grid"),
+            *("jobs", "kill"),
             *("listops", "measure", "pathfinder_generator", "precision", "prepare", "records_cli"),
-            *("checking", "rerun", "startup", "step", "stopping", "store", "tasks", "training"),
+            *(
+                "checking",
+                "corruptions_cli",
+                "rerun",
+                "startup",
+                "step",
+                "stopping",
+                "store",
+                "tasks",
+                "training",
+            ),
         )
     ),
 }

@@ -77,21 +77,21 @@ MUTANTS = (
     # Coefficients.
     Mutant(
         "coefficients: GFSA's Taylor form has K for K − 1",
-        "gfsa/filter.py",
-        "(K - 1) * self.wK]",
-        "K * self.wK]",
-        ("tests/gfsa/test_filter.py", CONTRACT + "filtered[reference-linear]"),
+        "gfsa/filters/gfsa.py",
+        "(K - 1) * wK]",
+        "K * wK]",
+        ("tests/gfsa/filters/test_gfsa.py", CONTRACT + "filtered[reference-linear]"),
     ),
     Mutant(
         "coefficients: GFSA's power is of another order",
-        "gfsa/filter.py",
+        "gfsa/filters/gfsa.py",
         "*[0.0] * (K - 2)",
         "*[0.0] * (K - 1)",
         (CONTRACT + "filtered_by_another_mode[reference-linear]",),
     ),
     Mutant(
         "coefficients: Horner's rule takes them from the lowest order",
-        ZOO + "operators/base.py",
+        ZOO + "operators/coefficients.py",
         "for coefficient in reversed(lower):",
         "for coefficient in lower:",
         (CONTRACT + "attention[polynomial-softmax]",),
@@ -108,7 +108,7 @@ MUTANTS = (
         ZOO + "build.py",
         'return layers == "all" or (layer % 2 == 0) == (layers == "even")',
         'return layers == "all" or (layer % 2 == 1) == (layers == "even")',
-        ("tests/attention_zoo/test_spec.py", "tests/gfsa/test_filter.py"),
+        ("tests/attention_zoo/test_spec.py", "tests/gfsa/filters/test_gfsa.py"),
     ),
     # Order of products.
     Mutant(

@@ -4,9 +4,11 @@ import sys
 import pytest
 import torch
 
+from attention_zoo import filters
 from attention_zoo.costs import count_flops, cpu_allocator_peak
 from benchmarks import __main__ as everything
 from benchmarks import approximation, event_loop, gfsa_cost, loading, startup, tables
+from benchmarks import filters as filter_costs
 from benchmarks.peers import __main__ as peers
 from benchmarks.peers import checkout, steps
 from benchmarks.peers.model import build_peer
@@ -22,7 +24,7 @@ FEW = ["--batch", "2", "--batches", "1", "--repetitions", "1", "--set", *TINY]
 def printed(monkeypatch, capsys):
     """Runs a benchmark in this process: what it printed."""
 
-    for module in (gfsa_cost, loading, steps):  # it would for all other tests
+    for module in (gfsa_cost, filter_costs, loading, steps):  # it would for all other tests
         monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
 
     def run(benchmark, *words):
@@ -54,7 +56,10 @@ def test_every_ratio_is_printed_beside_its_goal_and_written(tmp_path, printed):
     file = tmp_path / "new" / "ratios.json"
     words = [*FEW, "--attn", "linear", "linear+gfsa", "--lengths", "32", "--out", str(file)]
     out = printed(everything, *words)
-    *_, packed, filtered, peer = first_cells(out)
+    *others, packed, filtered, peer = first_cells(out)
+    pairs = {(name.rpartition(": ")[2], base) for name, base in others}
+    assert {(f"sdpa+{name}", "sdpa") for name in filters()} < pairs
+    assert ("linear, masked", "linear") in pairs
     assert packed == ("linear, padded", "linear, ours")
     assert filtered == ("linear+gfsa, padded", "linear+gfsa, ours")
     assert peer == ("linear, others' way", "linear, ours")
@@ -64,6 +69,23 @@ def test_every_ratio_is_printed_beside_its_goal_and_written(tmp_path, printed):
     assert f"{100 * written['real_share']:.0f} % of them real" in out
     assert written["command"].startswith("python -m benchmarks --batch 2")
     assert written["environment"]["threads"] == torch.get_num_threads()
+
+
+def test_what_each_filter_adds_is_printed_beside_its_base(printed):
+    words = [
+        "--attn",
+        "linear",
+        "--filters",
+        "mean",
+        "vit-",
+        "--lengths",
+        "32",
+        "--repetitions",
+        "1",
+    ]
+    out = printed(filter_costs, *words, "--repetitions", "1")
+    pairs = [(name.rpartition(": ")[2], base) for name, base in first_cells(out)]
+    assert pairs == [("linear+mean", "linear"), ("linear+vit-", "linear")]
 
 
 def test_peers_prints_each_beside_ours(printed):

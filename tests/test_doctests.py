@@ -9,10 +9,11 @@ from attention_zoo.registry import ATTENTIONS, FILTERS, load_plugins
 
 MODULES = (
     "attention_zoo.build",
+    "attention_zoo.expand",
     "attention_zoo.layer",
     "attention_zoo.registry",
     "attention_zoo.spec",
-    "gfsa.filter",
+    "gfsa.filters.gfsa",
     "lra.protocols",
     "lra.tasks.registry",
     "lra.typed",

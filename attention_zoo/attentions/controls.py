@@ -8,7 +8,7 @@ from torch import Tensor
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator
-from attention_zoo.operators.base import Coefficient, add_scaled, scale
+from attention_zoo.operators.coefficients import Coefficient, add_scaled, scale
 from attention_zoo.registry import register_attention
 
 

@@ -9,7 +9,8 @@ from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import FactoredOperator, zero_pads
-from attention_zoo.operators.base import Coefficient
+from attention_zoo.operators.coefficients import Coefficient
+from attention_zoo.operators.recurrence import Recurrence
 from attention_zoo.parts.feature_maps import normalised_rows
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision
@@ -35,6 +36,10 @@ class _Float32Factors(FactoredOperator):
     def _polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
         with full_precision(v) as (wide,):
             return super()._polynomial(coefficients, wide).to(v.dtype)
+
+    def _series(self, coefficients: Sequence[Coefficient], v: Tensor, basis: Recurrence) -> Tensor:
+        with full_precision(v) as (wide,):
+            return super()._series(coefficients, wide, basis).to(v.dtype)
 
 
 def _squares(x: Tensor) -> Tensor:

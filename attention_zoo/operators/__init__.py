@@ -18,6 +18,7 @@ from attention_zoo.operators.factored import FactoredOperator
 from attention_zoo.operators.filtered import FilteredOperator
 from attention_zoo.operators.kernel import KernelOperator
 from attention_zoo.operators.landmark import LandmarkOperator
+from attention_zoo.operators.recurrence import Recurrence
 from attention_zoo.operators.rows import RowsOperator
 from attention_zoo.operators.scaling import (
     log_row_stochastic_factors,
@@ -36,6 +37,7 @@ __all__ = [
     "FilteredOperator",
     "KernelOperator",
     "LandmarkOperator",
+    "Recurrence",
     "RowsOperator",
     "SumOperator",
     "convolution_kernel",

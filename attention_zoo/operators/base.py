@@ -1,15 +1,15 @@
 """An attention as a linear operator Ā on values."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.inputs import require_dtype, require_floats
-
-Coefficient = Tensor | float  # per head (H,), or one number; 0.0 leaves its term out
+from attention_zoo.operators.coefficients import Coefficient, horner
+from attention_zoo.operators.recurrence import Recurrence
 
 
 def zero_pads(
@@ -45,28 +45,42 @@ class AttentionOperator(ABC):
         """Σ cₖ Āᵏ v by Horner's rule: one application an order."""
         return horner(coefficients, v, lambda x: self._apply(zero_pads(x, self.keep)))
 
+    def _series(self, coefficients: Sequence[Coefficient], v: Tensor, basis: Recurrence) -> Tensor:
+        """Σ θₖ Pₖ(Ā) v by the basis' recurrence: one application an order."""
+        return basis.series(coefficients, v, lambda x: self._apply(zero_pads(x, self.keep)))
+
     def __matmul__(self, v: Tensor) -> Tensor:
         """Ā v, (B, H, N, D) -> (B, H, N, D)."""
         return self._apply(self._masked(v))
 
-    def polynomial(self, coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:
-        """Σ cₖ Āᵏ v with per-head coefficients c₀, c₁, …; (B, H, N, D) -> (B, H, N, D)."""
+    def polynomial(
+        self,
+        coefficients: Sequence[Coefficient],
+        v: Tensor,  # (B, H, N, D)
+        basis: Recurrence | None = None,
+    ) -> Tensor:  # (B, H, N, D)
+        """Σ cₖ Āᵏ v with per-head coefficients c₀, c₁, …, or Σ cₖ Pₖ(Ā) v of a basis."""
         order = len(coefficients) - 1
         while order and not isinstance(coefficients[order], Tensor) and not coefficients[order]:
             order -= 1
         coefficients = coefficients[: order + 1]
-        return self._polynomial(coefficients, self._masked(v))
+        if basis is None or not order:
+            return self._polynomial(coefficients, self._masked(v))
+        return self._series(coefficients, self._masked(v), basis)
 
     def mean(self, v: Tensor) -> Tensor:
         """1·(mean of v over the real tokens), (B, H, N, D) -> (B, H, N, D)."""
+        # float16 would overflow in the sum over N.
+        wide = self._masked(v).to(torch.promote_types(v.dtype, torch.float32))
         if self.lengths:
-            parts = v.split(list(self.lengths), dim=-2)
-            return torch.cat([x.mean(-2, keepdim=True).expand_as(x) for x in parts], -2)
-        total = self._masked(v).sum(-2, keepdim=True)
+            parts = wide.split(list(self.lengths), dim=-2)
+            means = [x.mean(-2, keepdim=True).expand_as(x) for x in parts]
+            return torch.cat(means, -2).to(v.dtype)
+        total = wide.sum(-2, keepdim=True)
         if self.keep is None:
-            return (total / v.shape[-2]).expand_as(v)
+            return (total / v.shape[-2]).to(v.dtype).expand_as(v)
         count = self.keep.sum(-1).clamp(min=1)[:, None, None, None]
-        return (total / count.to(v.dtype)).expand_as(v)
+        return (total / count).to(v.dtype).expand_as(v)
 
     def dense(self) -> Tensor:
         """Ā itself, (B, H, N, N), for small N: the operator applied to the identity in blocks as
@@ -89,28 +103,3 @@ class AttentionOperator(ABC):
         if v.shape[:3] != self.shape[:3]:
             raise UsageError(f"values {tuple(v.shape)} do not fit an operator of {self.shape}")
         return zero_pads(v, self.keep)
-
-
-def horner(
-    coefficients: Sequence[Coefficient], x: Tensor, apply: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """Σ cₖ Aᵏ x by Horner's rule, with apply(x) = A x."""
-    *lower, last = coefficients
-    result = scale(last, x)
-    for coefficient in reversed(lower):
-        result = add_scaled(apply(result), coefficient, x)
-    return result
-
-
-def scale(coefficient: Coefficient, v: Tensor) -> Tensor:
-    """c v, per head; c is cast to v's dtype."""
-    if isinstance(coefficient, Tensor):
-        coefficient = coefficient.to(v.dtype).view(-1, 1, 1)
-    return coefficient * v
-
-
-def add_scaled(total: Tensor, coefficient: Coefficient, v: Tensor) -> Tensor:
-    """total + c v, per head; nothing is added for the number 0."""
-    if isinstance(coefficient, Tensor):
-        return torch.addcmul(total, coefficient.to(v.dtype).view(-1, 1, 1), v.to(total.dtype))
-    return total + coefficient * v if coefficient else total

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 
 from attention_zoo.flops import Cost, Inputs, Product, Products
-from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, horner
+from attention_zoo.operators.base import AttentionOperator
+from attention_zoo.operators.coefficients import Coefficient, add_scaled, horner
 from attention_zoo.operators.polynomial import applied_polynomial, closed_polynomial
+from attention_zoo.operators.recurrence import Recurrence
 
 
 class FactoredOperator(AttentionOperator):
@@ -15,7 +17,8 @@ class FactoredOperator(AttentionOperator):
 
         Σ cₖ Āᵏ v = c₀ v + left · g(M) · (right v),  g(M) = c₁ + c₂ M + c₃ M² + …
 
-    by Horner's rule on the R×D state: one pass over N for any order.
+    by Horner's rule on the R×D state: one pass over N for any order. In another basis g(M) follows
+    its recurrence.
     """
 
     def __init__(
@@ -85,6 +88,13 @@ class FactoredOperator(AttentionOperator):
         gram = self._compress(self.left)  # (B, H, R, R)
         state = horner(rest, moments, lambda x: gram @ x)
         return add_scaled(self.left @ state, constant, v)
+
+    def _series(self, coefficients: Sequence[Coefficient], v: Tensor, basis: Recurrence) -> Tensor:
+        if not self._closes(len(coefficients) - 1, self.left.shape[-1], v.shape[-1]):
+            return super()._series(coefficients, v, basis)
+        moments, gram = self._compress(v), self._compress(self.left)
+        state = basis.quotient(coefficients, moments, lambda x: gram @ x)
+        return add_scaled(self.left @ state, basis.constant(coefficients), v)
 
 
 def per_head(coefficients: Sequence[Coefficient], v: Tensor) -> Tensor:  # (m + 1, H)

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from attention_zoo.flops import Cost, Inputs, Product, Products
-from attention_zoo.operators.base import AttentionOperator, Coefficient, add_scaled, horner
+from attention_zoo.operators.base import AttentionOperator
+from attention_zoo.operators.coefficients import Coefficient, add_scaled, horner
+from attention_zoo.operators.recurrence import Recurrence
 
 
 class RowsOperator(AttentionOperator):
@@ -50,9 +52,19 @@ class RowsOperator(AttentionOperator):
         if len(coefficients) < 3:
             return super()._polynomial(coefficients, v)
         constant, *rest = coefficients
-        moments = self.rows @ v  # (B, H, u+1, D)
-        chosen = self.rows.gather(3, self.index[:, :, None].expand(-1, -1, moments.shape[2], -1))
-        others = self.rows.sum(-1, keepdim=True) - chosen.sum(-1, keepdim=True)
-        gram = torch.cat([chosen, others], -1)  # (B, H, u+1, u+1)
-        state = horner(rest, moments, lambda x: gram @ x)
+        gram = self._gram()
+        state = horner(rest, self.rows @ v, lambda x: gram @ x)
         return add_scaled(self._spread(state), constant, v)
+
+    def _series(self, coefficients: Sequence[Coefficient], v: Tensor, basis: Recurrence) -> Tensor:
+        if len(coefficients) < 3:
+            return super()._series(coefficients, v, basis)
+        gram = self._gram()
+        state = basis.quotient(coefficients, self.rows @ v, lambda x: gram @ x)
+        return add_scaled(self._spread(state), basis.constant(coefficients), v)
+
+    def _gram(self) -> Tensor:  # (B, H, u+1, u+1)
+        """M."""
+        chosen = self.rows.gather(3, self.index[:, :, None].expand(-1, -1, self.rows.shape[2], -1))
+        others = self.rows.sum(-1, keepdim=True) - chosen.sum(-1, keepdim=True)
+        return torch.cat([chosen, others], -1)

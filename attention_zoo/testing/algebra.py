@@ -5,16 +5,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from attention_zoo.operators.base import Coefficient
+from attention_zoo.operators.coefficients import Coefficient
 from attention_zoo.testing.cases import (
     MASKS,
     PADDED,
+    C,
     Case,
     H,
     agree,
     at,
     attention,
     gradients,
+    layer,
+    layer_reference,
     learned,
     operator_of,
     reference_of,
@@ -40,6 +43,25 @@ def reference(spec: str) -> None:
         expected = gradients(theirs, wanted, upstream)
         for name, gradient in gradients(ours, wanted, upstream).items():
             agree(gradient, expected[name], name, case)
+
+
+def layers(spec: str) -> None:
+    """A layer's result and the gradients of x and of all its weights are those of its projections,
+    the reference and the remedies written out, as a model's first layer and as a later one."""
+    module = layer(spec)
+    for case in (Case(17), *MASKS[5:]):
+        x, keep = case.tensors()[3], case.keep
+        if not case.real.any(-1).all():
+            continue
+        rows = torch.tensor(True) if keep is None else keep[..., None]
+        first = at(rows, torch.randn(*x.shape[:2], C, dtype=torch.float64))
+        upstream, wanted = at(rows, torch.randn_like(x)), {"x": x, **learned(module)}
+        for shared, given in ((None, None), ({"values": first}, first)):
+            ours, theirs = module(x, keep, shared), layer_reference(module, keep, x, given)
+            agree(at(rows, ours), at(rows, theirs), "the result of a layer", case)
+            expected = gradients(theirs, wanted, upstream)
+            for name, gradient in gradients(ours, wanted, upstream).items():
+                agree(gradient, expected[name], f"{name} of a layer", case)
 
 
 def linear(spec: str) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
-from attention_zoo.build import FilteredAttention, build_attention
+from attention_zoo.build import FilteredAttention, build_attention, without_remedies
 from attention_zoo.layer import SelfAttention, build_layer
 from attention_zoo.operators import AttentionOperator
 
@@ -95,8 +96,12 @@ PADDED = Case(17, (17, 9, 1))
 
 def attention(spec: str, dtype: torch.dtype = torch.float64) -> Built:
     """The spec's module with H heads of width D, its parameters moved from where they start."""
-    module = build_attention(spec, heads=H, head_dim=D, max_len=MAX_LEN, dim=C)
-    return disturb(module).to(dtype).eval()
+    return disturb(built(spec, heads=H, head_dim=D, max_len=MAX_LEN, dim=C)).to(dtype).eval()
+
+
+def built(spec: str, **sizes: int) -> Built:
+    """The attention of a spec with its filters, which is all that has an operator."""
+    return build_attention(without_remedies(spec), **sizes)
 
 
 def layer(spec: str, dtype: torch.dtype = torch.float64) -> SelfAttention:
@@ -134,8 +139,39 @@ def reference_of(
         x = torch.where(keep[..., None], x, 0.0)
     matrix = base.reference(q, k, keep, *([x] if base.needs_input else []))
     for graph_filter in module.filters if isinstance(module, FilteredAttention) else ():
-        matrix = graph_filter.reference(matrix)
+        matrix = graph_filter.reference(matrix, keep)
     return matrix
+
+
+def layer_reference(
+    layer: SelfAttention,
+    keep: Tensor | None,  # (B, N)
+    x: Tensor,  # (B, N, C)
+    first: Tensor | None = None,  # (B, N, inner)
+) -> Tensor:  # (B, N, C)
+    """A layer of the attention's reference, its projections and remedies written out; first: the
+    values of the model's first layer, where it is not this one."""
+    real = torch.tensor(True) if keep is None else keep[..., None]
+    x, made = at(real, x), dict[str, Tensor]()
+    if layer.qkv is not None:
+        names = [n for n in layer.names if n != "v" or layer.on_projections is None]
+        of_x = F.linear(x, layer.qkv.weight, layer.qkv.bias).chunk(len(names), -1)
+        made = dict(zip(names, of_x, strict=True))
+    if layer.on_projections is None:
+        W_O = layer.out.weight.mT
+    else:
+        W_V, W_O = layer.on_projections.reference()
+        made["v"] = x @ W_V
+    v = made["v"]
+    heads = {n: part.unflatten(-1, (layer.heads, -1)).transpose(1, 2) for n, part in made.items()}
+    q = heads.get("q", heads.get("k", heads["v"]))
+    rows = real[:, None] if keep is not None else real
+    matrix = reference_of(layer.attention, q, heads.get("k", q), keep, x)
+    y = layer.attention.finish(at(rows, matrix) @ at(rows, heads["v"])).transpose(1, 2).flatten(2)
+    if layer.on_values is not None:
+        y = layer.on_values.reference(y, v, v if first is None else first)
+    y = y @ W_O + (0.0 if layer.out.bias is None else layer.out.bias)
+    return y if layer.on_output is None else layer.on_output.reference(y, keep)
 
 
 def learned(module: nn.Module) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
         declarations.declared,
         modules.refusals,
         algebra.reference,
+        algebra.layers,
         algebra.linear,
         algebra.repeated,
         algebra.polynomial,

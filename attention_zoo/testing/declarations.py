@@ -6,7 +6,6 @@ from typing import get_args
 import torch
 
 from attention_zoo.attention import Growth
-from attention_zoo.build import build_attention
 from attention_zoo.costs import count_flops
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.spec import attention_of
@@ -19,6 +18,7 @@ from attention_zoo.testing.cases import (
     agree,
     at,
     attention,
+    built,
     gradients,
     layer,
     learned,
@@ -58,10 +58,11 @@ def rows(spec: str) -> None:
 
 
 def causal(spec: str) -> None:
-    """No row depends on a later token, where it says so."""
-    if not attention_of(spec).support.causal:
-        return
+    """No row depends on a later token, where it and the filters on it say so."""
     module, case, t = attention(spec), Case(17), 9
+    filters = getattr(module, "filters", ())
+    if not (attention_of(spec).support.causal and all(one.causal for one in filters)):
+        return
     given = case.tensors()
     later = torch.arange(case.N)[:, None] >= t
     first, second = (
@@ -73,7 +74,8 @@ def causal(spec: str) -> None:
 
 def dtypes(spec: str) -> None:
     """In every declared dtype results have it, and stay finite, with their gradients, for q and k
-    of deviation 20; so does Ā² of many tokens that are alike, whose rows may sum to N."""
+    of deviation 20, and in a layer for such an x; so does Ā² of many tokens that are alike, whose
+    rows may sum to N."""
     for dtype in attention_of(spec).support.dtypes:
         module = attention(spec, dtype)
         for scale in (1.0, 20.0):
@@ -85,10 +87,15 @@ def dtypes(spec: str) -> None:
             wanted = {"q": q, "k": k, "v": v, "x": x, **learned(module)}
             for name, gradient in gradients(y, wanted, torch.randn_like(y)).items():
                 require(gradient.isfinite().all(), f"{name} is not finite", case)
+            whole = layer(spec, dtype)
+            y = whole(x, case.keep)
+            found = gradients(y, {"x": x, **learned(whole)}, torch.randn_like(y))
+            for name, value in {"its result": y, **found}.items():
+                require(value.isfinite().all(), f"{name} is not finite in a layer", case)
         many = 512
         if many**2 < torch.finfo(dtype).max:
             continue
-        module = build_attention(spec, heads=1, head_dim=D, max_len=many, dim=D).to(dtype).eval()
+        module = built(spec, heads=1, head_dim=D, max_len=many, dim=D).to(dtype).eval()
         alike = torch.ones(1, 1, many, D, dtype=dtype)
         with torch.no_grad():
             operator = operator_of(module, alike, alike, None, alike[0])
@@ -159,7 +166,7 @@ def head_dims(spec: str) -> None:
     """At its least head width, and at another, it is that of the reference."""
     least, _, step = attention_of(spec).support.head_dims
     for width in (least, least + 4 * step):
-        module = build_attention(spec, heads=2, head_dim=width, max_len=9, dim=2 * width).double()
+        module = built(spec, heads=2, head_dim=width, max_len=9, dim=2 * width).double()
         q, k = torch.randn(2, 1, 2, 9, width, dtype=torch.float64).unbind()
         x = torch.randn(1, 9, 2 * width, dtype=torch.float64)
         dense = operator_of(module, q, k, None, x).dense()

@@ -6,10 +6,9 @@ from functools import partial
 
 import torch
 
-from attention_zoo.build import build_attention
 from attention_zoo.costs import count_bytes, count_operations, cpu_allocator_peak
 from attention_zoo.spec import attention_of
-from attention_zoo.testing.cases import operator_of, require
+from attention_zoo.testing.cases import built, operator_of, require
 
 GROWTHS: dict[str, Callable[[int], float]] = {
     "N": lambda n: n,
@@ -69,7 +68,7 @@ def _listed(numbers: list[int]) -> str:
 
 def _step(spec: str, N: int) -> Callable[[], None]:
     """A pass of one float32 head of width 16, with a mask as in training: Āv and a polynomial."""
-    module = build_attention(spec, heads=1, head_dim=16, max_len=N, dim=16)
+    module = built(spec, heads=1, head_dim=16, max_len=N, dim=16)
     keep, x = torch.ones(1, N, dtype=torch.bool), torch.randn(1, N, 16)
     q, k, v = torch.randn(3, 1, 1, N, 16).unbind()
 

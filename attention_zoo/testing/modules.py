@@ -2,7 +2,6 @@
 
 import torch
 
-from attention_zoo.build import build_attention
 from attention_zoo.errors import UsageError
 from attention_zoo.layer import build_layer
 from attention_zoo.testing.cases import (
@@ -13,6 +12,7 @@ from attention_zoo.testing.cases import (
     D,
     H,
     attention,
+    built,
     disturb,
     gradients,
     layer,
@@ -59,18 +59,21 @@ def state_dict(spec: str) -> None:
 def building(spec: str) -> None:
     """Built from a seed, whatever was built before; no draw is taken from the global generator, so
     that variants of one seed share all other weights."""
-    built, states = [], []
+    made, states = [], []
     for name in (spec, spec, "softmax"):
         torch.manual_seed(5)
         module = build_layer(name, dim=C, heads=H, max_len=17)
-        built.append(module)
+        made.append(module)
         states.append(torch.get_rng_state())
     require(torch.equal(states[0], states[2]), "building draws from the global generator", spec)
-    for name, value in built[0].state_dict().items():
-        same = torch.equal(value, built[1].state_dict()[name])
+    for name, value in made[0].state_dict().items():
+        same = torch.equal(value, made[1].state_dict()[name])
         require(same, f"{name} differs between two of one seed", spec)
-    same = torch.equal(built[0].qkv.weight[-C:], built[2].qkv.weight[-C:])
-    require(same and torch.equal(built[0].out.weight, built[2].out.weight), "v or out differ", spec)
+    first, other = made[0].state_dict(), made[2].state_dict()
+    if made[0].on_projections is None:
+        same = torch.equal(first["qkv.weight"][-C:], other["qkv.weight"][-C:])
+        same = same and torch.equal(first["out.weight"], other["out.weight"])
+        require(same, "v or out differ", spec)
 
 
 def trains(spec: str) -> None:
@@ -78,7 +81,8 @@ def trains(spec: str) -> None:
     tokens than a block by default."""
     N = 150
     module = disturb(build_layer(spec, dim=C, heads=H, max_len=N)).double().train()
-    y = module(torch.randn(1, N, C, dtype=torch.float64))
+    x = torch.randn(1, N, C, dtype=torch.float64)
+    y = module(x) + module.after_ffn(x)
     for name, gradient in gradients(y, learned(module), torch.randn_like(y)).items():
         require(gradient.isfinite().all(), f"{name} is not finite", f"N={N}")
         require(gradient.any(), f"{name} is 0", f"N={N}")
@@ -86,7 +90,7 @@ def trains(spec: str) -> None:
 
 def refusals(spec: str) -> None:
     """Wrong shapes, dtypes and masks are refused in one line, by an attention and by a layer."""
-    module = build_attention(spec, heads=H, head_dim=D, max_len=8, dim=C)
+    module = built(spec, heads=H, head_dim=D, max_len=8, dim=C)
     whole = build_layer(spec, dim=C, heads=H, max_len=8)
     q, k, v, x = Case(8, dtype=torch.float32).tensors()
     wrong = {

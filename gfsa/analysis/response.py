@@ -1,22 +1,20 @@
 """What a filter makes of each part of the spectrum, in two senses that differ."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from attention_zoo import AttentionOperator, DenseOperator
+from attention_zoo import AttentionOperator, DenseOperator, Filter
 
 TOGETHER = 64  # frequencies whose waves are held at once
 
 
-def response(filter: nn.Module, eigenvalues: Tensor) -> Tensor | None:
+def response(filter: Filter, eigenvalues: Tensor) -> Tensor | None:
     """|h(λ)| of a filter H = h(Ā), the factor by which it scales the eigenvector of λ.
 
     Args:
-        filter: with a `response`, h(λ) for complex λ (…, H, n), or with `coefficients` c₀, c₁, …
-            of h(λ) = Σ cₖ λᵏ, per head
+        filter: its `response` gives h(λ)
         eigenvalues: (…, H, n), complex
 
     Returns:
@@ -26,27 +24,14 @@ def response(filter: nn.Module, eigenvalues: Tensor) -> Tensor | None:
     return None if values is None else values.abs()
 
 
-def filtered_eigenvalues(filters: Iterable[nn.Module], eigenvalues: Tensor) -> Tensor | None:
+def filtered_eigenvalues(filters: Iterable[Filter], eigenvalues: Tensor) -> Tensor | None:
     """h(λ) (…, H, n) of filters on Ā, the first applied to Ā and each other to the one before: the
     eigenvalues of what the layer applies. None where one of them is no polynomial of Ā."""
     values: Tensor | None = eigenvalues
-    for one in filters:
-        values = None if values is None else _values(one, values)
+    with torch.no_grad():
+        for one in filters:
+            values = None if values is None else one.response(values)
     return values
-
-
-@torch.no_grad()
-def _values(filter: Any, eigenvalues: Tensor) -> Tensor | None:
-    if hasattr(filter, "response"):
-        return filter.response(eigenvalues)
-    if not hasattr(filter, "coefficients"):
-        return None
-    result = torch.zeros_like(eigenvalues)
-    for coefficient in reversed(filter.coefficients()):
-        if isinstance(coefficient, Tensor):
-            coefficient = coefficient.to(eigenvalues).view(-1, 1)
-        result = result * eigenvalues + coefficient
-    return result
 
 
 def fourier_response(

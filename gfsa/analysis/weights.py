@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from attention_zoo import Filter
 from gfsa.analysis.response import filtered_eigenvalues
 
 Verdict = Literal["zero", "multiple of the base", "multiple of the identity", "filter"]
@@ -21,7 +22,7 @@ class Collapse:
     distance: float
 
 
-def collapse(filter: nn.Module, heads: int, tolerance: float = 0.01) -> list[Collapse] | None:
+def collapse(filter: Filter, heads: int, tolerance: float = 0.01) -> list[Collapse] | None:
     """What each head's filter H = h(Ā) has collapsed to, if anything, whatever Ā is.
 
     h is looked at on [−1, 1], where the real eigenvalues lie of an Ā whose rows are non-negative

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from attention_zoo import UnsupportedError, UsageError
 from lra.cli.common import derivatives
-from lra.cli.options import PROGRAM, SPEC, Parser, add
+from lra.cli.options import OPTIONS, PROGRAM, Parser, Specs, add
 from lra.system import interrupts
 
 MARKS = {"holds": "holds", "excepted": "excepted", "fails": "FAILS"}
@@ -19,26 +19,39 @@ WIDTH = 96
 def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} check",
-        "Holds an attention to the contract: the matrix of its reference, padding that never "
+        "Holds attentions to the contract: the matrix of its reference, padding that never "
         "leaks, what it declares of itself. Prints a verdict for each check, with the input that "
         "shows a failure; status 1 where one fails.",
     )
-    made.add_argument("attention", metavar="SPEC", help=SPEC)
+    about = OPTIONS["--attn"]["help"]
+    made.add_argument("attentions", metavar="SPEC", nargs="+", action=Specs, help=about)
     add(made, "--plugin")
     return made
 
 
 @interrupts.obeyed()
 def carry_out(options: argparse.Namespace) -> int:
-    """Prints a verdict for each check; status 1 where one fails."""
+    """Prints a verdict for each check of each attention; status 1 where one fails."""
     from attention_zoo import parse_spec
-    from attention_zoo.spec import attention_of
-    from attention_zoo.testing import CHECKS, undeclared, variants, verdict
+    from attention_zoo.testing import undeclared
 
-    spec = str(parse_spec(options.attention))
+    specs = list(dict.fromkeys(str(parse_spec(text)) for text in options.attentions))
+    for spec in specs:
+        require_buildable(spec)
+        undeclared(spec)
+    failed = 0
+    for i, spec in enumerate(specs):
+        print(end="\n" * (i > 0))
+        failed += check(spec)
+    return 1 if failed else 0
+
+
+def check(spec: str) -> int:
+    """Prints a verdict for each check; how many fail."""
+    from attention_zoo.spec import attention_of
+    from attention_zoo.testing import CHECKS, variants, verdict
+
     cls = attention_of(spec)
-    require_buildable(spec)
-    undeclared(spec)
     print(f"{spec}: {cls.__module__}.{cls.__qualname__}")
     print(f"checked as {', '.join(variants(spec))}")
     print(f"derivatives: {derivatives(cls.support)}\n")
@@ -53,7 +66,7 @@ def carry_out(options: argparse.Namespace) -> int:
         f"\n{len(CHECKS)} checks: {count['holds']} hold, {count['excepted']} excepted, "
         f"{count['fails']} fail"
     )
-    return 1 if count["fails"] else 0
+    return count["fails"]
 
 
 def require_buildable(spec: str) -> None:

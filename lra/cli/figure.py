@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attention_zoo import UsageError
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add, add_of_records, require_tasks
+from lra.cli.sweeping import charts_by, require_alone
 from lra.cli.values import folder
 from lra.protocols import Protocol, get_protocol
 
@@ -30,6 +31,8 @@ NEEDS = {
     "spectra": "analyzed runs",
     "response": "analyzed runs",
     "smoothing": "analyzed runs",
+    "fractions": "runs of several training fractions",
+    "corruptions": "runs evaluated under corruptions",
 }
 
 # Those of what `analyze` found, with the function of lra.results.figures that makes their charts.
@@ -47,15 +50,16 @@ def parser() -> Parser:
         "Draws figures from what is on record, as PNG, SVG and PDF, and prints their paths. "
         "bubble: accuracy against training time, a circle's area for memory, arrows to the "
         "filtered attention. growth: time and memory against N. curves: learning curves. tasks: "
-        "accuracy by task. Of runs that `analyze` has looked at: weights; spectra; response, on "
+        "accuracy by task. fractions: accuracy against --train-fraction. corruptions: accuracy "
+        "against severity. Of runs that `analyze` has looked at: weights; spectra; response, on "
         "the spectrum and in its Fourier form; smoothing through depth. What is not comparable "
         "never shares a figure: each group has its own.",
         require_tasks,
     )
-    made.add_argument("kind", choices=tuple(NEEDS))
+    made.add_argument("kind", nargs="?", choices=tuple(NEEDS), help="or --by OPTION")
     add_of_records(made)
     add(made, "--attn", required=False, help="these alone; default: all on record")
-    add(made, "--measurements")
+    add(made, "--by", "--measurements")
     out = Path("results/figures")
     add(made, "--out", metavar="DIR", type=folder, default=out, help="default: %(default)s")
     return made
@@ -66,6 +70,9 @@ def carry_out(options: argparse.Namespace) -> int:
     from lra.results.figures.palette import Looks
     from lra.results.figures.paper import draw, save, styled
 
+    require_alone(options.by, "figure", [options.kind] if options.kind else [])
+    if options.by is None and options.kind is None:
+        raise UsageError(f"name a figure: {', '.join(NEEDS)}, or --by OPTION")
     with styled():  # says so first where matplotlib is missing
         runs = on_record(options.results)
     sheets = read_sheets(options.results, options.measurements)
@@ -73,10 +80,14 @@ def carry_out(options: argparse.Namespace) -> int:
     wanted = asked_for(options.attn, known, protocols_of(runs, sheets))
     charts = charts_of(options, runs, sheets, wanted)
     if not charts:
+        needed = NEEDS.get(options.kind, "runs with a result")
         chosen = " of that --task and --attn" if options.task or options.attn else ""
         places = ", ".join(map(str, options.results))
         where = "those of --measurements" if options.measurements else places
-        raise UsageError(f"nothing to draw: no {NEEDS[options.kind]}{chosen} in {where}")
+        raise UsageError(f"nothing to draw: no {needed}{chosen} in {where}")
+    if options.by is not None:  # each form of a sweep has a look of its own
+        series = (one for chart in charts for panel in chart.panels for one in panel.series)
+        known = {one.attention for one in series if one.attention}
     looks = Looks(known)
     for chart in charts:
         for path in save(draw(chart, looks), options.out, chart.name):
@@ -91,10 +102,11 @@ def charts_of(
     wanted: set[str],
 ) -> "list[Chart]":
     """The charts of the asked kind."""
-    from lra.cli.reading import of_tasks
+    from lra.cli.reading import corrupted, of_tasks
     from lra.results.figures.bubble import bubble_charts
     from lra.results.figures.curves import curve_charts
     from lra.results.figures.growth import growth_charts
+    from lra.results.figures.robustness import corruption_charts, fraction_charts
     from lra.results.figures.tasks import task_charts
 
     if options.kind == "growth":
@@ -112,7 +124,13 @@ def charts_of(
         return analysis_charts(options.kind, shown)
     if options.kind == "curves":
         return curve_charts([(record, curve_of(folder, record)) for folder, record in shown])
+    if options.by is not None:
+        return charts_by(options.by, shown)
     records = [record for _, record in shown]
+    if options.kind == "fractions":
+        return fraction_charts(records)
+    if options.kind == "corruptions":
+        return corruption_charts(records, corrupted(shown, ["corruptions"]))
     return task_charts(records) if options.kind == "tasks" else bubble_charts(records)
 
 

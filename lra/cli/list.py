@@ -1,6 +1,7 @@
 """`list`: what there is, tasks, attentions, filters, protocols."""
 
 import argparse
+import re
 from collections.abc import Iterable, Iterator
 
 from attention_zoo.errors import one_line
@@ -36,8 +37,10 @@ def carry_out(options: argparse.Namespace) -> int:
                 show(f"protocols for {task}", list_protocols(task), "\n".join(deviations(task)))
         elif what == "attentions":
             show(what, list_attentions(), ABOUT_ATTENTIONS)
+        elif what == "filters":
+            show("filters and remedies", list_filters(), ABOUT_FILTERS)
         else:
-            show(what, list_tasks() if what == "tasks" else list_filters())
+            show(what, list_tasks())
     return 0
 
 
@@ -117,12 +120,37 @@ def parameters_of(name: str) -> int:
     return count_parameters(attention_zoo.build_layer(name, **LISTED))
 
 
+ABOUT_FILTERS = """\
+Behind a + in a spec, on every attention. acts on: Ā (operator), the values before the output
+projection, the layer's output, or the projections W_V and W_O. Filters stack from left to right; of
+remedies (stacks: no) one acts on a place. adds: parameters of a layer 64 wide with 2 heads, beyond
+those without it.
+layers=all|even|odd or the layers' numbers from 1 (2/4) says where it stands."""
+
+
 def list_filters() -> Iterator[dict[str, object]]:
     from attention_zoo import filters
     from attention_zoo.registry import FILTERS
 
     for name in filters():
-        yield {"filter": f"+{name}", "options": spell_options(FILTERS.get(name).options)}
+        entry = FILTERS.get(name)
+        try:
+            adds = f"{parameters_of(f'softmax+{name}') - parameters_of('softmax'):,}"
+        except Exception as error:  # a stranger's, that cannot be built so
+            adds = f"{type(error).__name__}: {one_line(error)}"
+        yield {
+            "filter": f"+{name}",
+            "acts on": entry.cls.acts_on,
+            "stacks": "yes" if entry.cls.stacks else "no",
+            "adds": adds,
+            "paper": papers_of(entry.cls),
+            "options": spell_options(entry.options),
+        }
+
+
+def papers_of(cls: type) -> str:
+    """What its docstring cites."""
+    return ", ".join(dict.fromkeys(re.findall(r"arXiv \d{4}\.\d{5}", cls.__doc__ or "")))
 
 
 def protocols_of(task: str) -> list[Protocol]:

@@ -25,7 +25,7 @@ COMMANDS = {
     "evaluate": "a finished run's checkpoint, evaluated again",
     "results": "list, show and remove runs on record",
     "table": "tables from the runs on record",
-    "figure": "figures from what is on record: bubble, growth, curves, tasks",
+    "figure": "figures from what is on record: bubble, growth, curves, tasks, …",
     "report": "one page of them to explore: tables, figures, each run",
 }
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from attention_zoo import UsageError
+from attention_zoo.expand import expand_specs
 from lra.choices import FLOATS, PRECISIONS, Level
 from lra.cli import values
+from lra.corruptions import CORRUPTIONS, SEVERITIES
 from lra.protocols import expand, get_protocol, override, with_source
 from lra.tasks import get_task
 
@@ -28,6 +30,7 @@ TYPES: dict[str, Callable[[str], Any]] = {  # by what --help calls a value
     "DIR": values.folder,
     "FILE": values.file,
     "RUN": values.name,
+    "F": values.fraction,
 }
 
 
@@ -65,6 +68,19 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
+class Specs(argparse.Action):
+    """Specs, those with braces expanded."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        texts: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [spec for text in texts for spec in expand_specs(text)])
+
+
 def add(to: argparse._ActionsContainer, *names: str, **changes: Any) -> None:
     """Adds options by name. changes: what this command has otherwise of each of them."""
     for name in names:
@@ -97,7 +113,9 @@ FLAGS = {
 }
 WITH_VALUES = {  # name and what --help calls the value: help
     "--task TASK": "see `list tasks`",
-    "--attn SPEC": SPEC,
+    "--attn SPEC": f"{SPEC}; braces make a grid, in quotes or without, of values "
+    "(linear+gfsa:K={2,3,5},mode={taylor,power}), names ({linear,performer}+gfsa) or integers "
+    "(K={2..5})",
     "--protocol PROTOCOL": "its name, or a TOML file that starts from one; default: nystromformer",
     "--source auto|official|generated|sample": "where the data are from, generated or sample as "
     "the task has it; default: the protocol's, auto (official files where DIR has them), or what "
@@ -106,6 +124,9 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "(the warm-up is scaled with it unless training.warmup is set too); several values make "
     "several runs of a grid: training.learning_rate=1e-4,3e-4",
     "--seed SEED": "default: 0",
+    "--train-fraction F": "train on this part of the training split, above 0 and at most 1: the "
+    "same for all variants and seeds, stratified by label, the smaller within the larger; steps, "
+    "validation and test stay; default: 1",
     "--micro-batch N": "examples that go through the model at once, for a batch that does not fit; "
     "the gradients are added up, the protocol's batch stays",
     "--precision": "16-mixed is float16 with a gradient scaler, on CUDA alone; default: 32-true",
@@ -130,18 +151,24 @@ WITH_VALUES = {  # name and what --help calls the value: help
     "--fail-above RATIO": "exit with 1 where a regression's time or memory is over RATIO times the "
     "earlier",
     "--results DIR": "default: results",
+    "--by OPTION": "what the values of an option do, all else equal: K, mode, w0, layers, … of the "
+    "last filter that has it, or of the attention (features, landmarks, …)",
     "run RUN": "its folder, or the beginning of the folder's name or of the run's identity",
     "--measurements FILE": "of `measure`; default: all in the results' folder",
     "--format": "default: github; latex needs the package booktabs",
     "--out FILE": "",
     "--split": "default: test",
+    "--corruption NAME": "the test split under common corruptions of grey pixels (image, "
+    "pathfinder): all, or any of " + ", ".join(CORRUPTIONS) + "; on record in corruptions.json",
+    "--severity": "of the corruptions, 1 to 5; default: all",
 }
 REPEATED: Keywords = {"nargs": "+", "action": "extend", "default": []}
 DETAILS: dict[str, Keywords] = {
-    "--attn": {"nargs": "+", "required": True},
+    "--attn": {"nargs": "+", "required": True, "action": Specs},
     "--protocol": {"default": PROTOCOL},
     "--set": REPEATED,
     "--seed": {"nargs": "+", "default": [0]},
+    "--train-fraction": {"nargs": "+", "default": [1.0]},
     "--precision": {"choices": tuple(PRECISIONS), "default": "32-true"},
     "--accelerator": {"choices": ("auto", "cpu", "cuda"), "default": "auto"},
     "--plugin": REPEATED,
@@ -154,6 +181,8 @@ DETAILS: dict[str, Keywords] = {
     "--measurements": {"nargs": "+"},
     "--format": {"choices": ("github", "latex", "csv", "html"), "default": "github"},
     "--split": {"choices": ("train", "val", "test"), "default": "test"},
+    "--corruption": REPEATED,
+    "--severity": {"type": values.positive, "choices": SEVERITIES, "nargs": "+", "default": None},
 }
 
 

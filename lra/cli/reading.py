@@ -11,8 +11,10 @@ from lra.cli.common import say
 from lra.measure.sheet import Sheet, read_sheet
 from lra.protocols import Protocol, spec_under
 from lra.results.comparable import Recorded
+from lra.results.corruptions import Corruptions, Weights, read_corruptions
 from lra.results.layout import RUNS
 from lra.results.reading import disagreements, runs_on_record
+from lra.results.record import Record
 
 Folders = Sequence[Path]
 Tasks = Sequence[str] | None  # None: all
@@ -28,6 +30,22 @@ def on_record(results: Folders, tasks: Tasks = None) -> list[tuple[Path, Recorde
             found.append((folder, record))
     for line in disagreements(found):
         say(line)
+    return found
+
+
+def corrupted(
+    runs: Iterable[tuple[Path, Recorded]], kinds: Sequence[str]
+) -> dict[Weights, Corruptions]:
+    """What is on record of these runs under corruptions, where tables of it are asked for; what
+    cannot be read is named."""
+    found: dict[Weights, Corruptions] = {}
+    for folder, record in runs if "corruptions" in kinds else ():
+        try:
+            one = read_corruptions(folder, record) if isinstance(record, Record) else None
+        except UsageError as error:
+            say(f"skipped: {error}")
+        else:
+            found |= {one.weights: one} if one else {}
     return found
 
 
@@ -78,9 +96,22 @@ def asked_for(specs: list[str] | None, known: set[str], under: Iterable[Protocol
     return wanted
 
 
-def spelled(tasks: Iterable[str] | None, results: Folders) -> str:
-    """The arguments that print the tables of these tasks again; no path of one machine."""
+def of_attentions(
+    runs: Iterable[tuple[Path, Recorded]], specs: list[str] | None
+) -> list[tuple[Path, Recorded]]:
+    """The runs of these; UsageError for one of which there is none."""
+    runs = list(runs)
+    known = {record.attention for _, record in runs}
+    wanted = asked_for(specs, known, {record.protocol for _, record in runs})
+    return [(folder, record) for folder, record in runs if record.attention in wanted]
+
+
+def spelled(
+    tasks: Iterable[str] | None, results: Folders, attentions: Iterable[str] | None = None
+) -> str:
+    """The arguments that print the tables of these again; no path of one machine."""
     words = ["--task", *tasks] if tasks else []
+    words += ["--attn", *attentions] if attentions else []
     if list(results) != [Path("results")]:
         words += ["--results", *("DIR" if one.is_absolute() else str(one) for one in results)]
     return "".join(f" {shlex.quote(word)}" for word in words)

@@ -42,7 +42,8 @@ def carry_out(options: argparse.Namespace) -> int:
     records = [run.record for run in runs]
     arguments = spelled(options.task, options.results)
     beside, reasons = published_tables(accuracy_groups(records), read_published())
-    tables = [*tables_of(records, arguments=arguments), *beside]
+    corrupted = {run.corruptions.weights: run.corruptions for run in runs if run.corruptions}
+    tables = [*tables_of(records, arguments=arguments, corrupted=corrupted), *beside]
     path = options.out / PAGE
     write_page(path, page(runs, damaged, tables, reasons, sheets))
     print(path)

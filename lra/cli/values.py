@@ -59,6 +59,18 @@ def ratio(text: str) -> float:
     return value
 
 
+def fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(
+            f"must be a number above 0 and at most 1, not {quoted(text)}"
+        )
+    return value
+
+
 def one_of(kind: str, known: Iterable[str]) -> Callable[[str], str]:
     """The type of an argument that may be given many times, or not at all."""
 

@@ -37,9 +37,11 @@ class Run:
 
     @cached_property
     def family(self) -> str:
-        """The same for runs that differ in their filters and seeds alone."""
+        """The same for runs that differ in their filters and seeds, and in how many examples they
+        train on, alone: a step costs them the same."""
         config = self.job.config
-        return replace(config, seed=0, attention=Spec(config.attention.attention)).identity
+        bare = Spec(config.attention.attention)
+        return replace(config, seed=0, train_fraction=1.0, attention=bare).identity
 
     @property
     def variant(self) -> tuple[str, str]:

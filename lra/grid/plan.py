@@ -13,6 +13,7 @@ from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import one_line
 from lra.config import RunConfig, choose_accelerator, require_support
 from lra.data.batches import require_examples
+from lra.data.fractions import require_fraction
 from lra.data.prepare import Source, find_source
 from lra.model import attention_dropout, build_model
 from lra.protocols import Protocol, expand, get_protocol, override, spec_under, with_source
@@ -23,8 +24,8 @@ def plan(asked: Namespace, say: Callable[[str], None]) -> list[RunConfig]:
     """A RunConfig for each combination, in the order in which they are given, none twice.
 
     asked: by the names of the command line, task, attn, seed, protocol, source, set, micro_batch,
-    precision, accelerator, plugin, data_dir. Raises UsageError for the first that cannot be run
-    here.
+    train_fraction, precision, accelerator, plugin, data_dir. Raises UsageError for the first that
+    cannot be run here.
     """
     accelerator = choose_accelerator(asked.accelerator)
     for text in asked.attn:
@@ -35,7 +36,11 @@ def plan(asked: Namespace, say: Callable[[str], None]) -> list[RunConfig]:
         specs = dict.fromkeys(spec_under(text, start) for text in asked.attn)
         for combination in expand(asked.set):
             protocol, modified, found = settled(start, task, combination, asked.data_dir, say)
-            for seed, spec in product(dict.fromkeys(asked.seed), specs):
+            for fraction in asked.train_fraction:
+                training, size = protocol.training, protocol.task.training_size
+                require_fraction(size, fraction, training.batch, training.bucket)
+            fractions = dict.fromkeys(asked.train_fraction)
+            for seed, fraction, spec in product(dict.fromkeys(asked.seed), fractions, specs):
                 config = RunConfig(
                     task=task,
                     attention=spec,
@@ -47,8 +52,9 @@ def plan(asked: Namespace, say: Callable[[str], None]) -> list[RunConfig]:
                     accelerator=accelerator,
                     plugins=tuple(asked.plugin),
                     micro_batch=parts(asked.micro_batch, protocol),
+                    train_fraction=fraction,
                 )
-                if seed == asked.seed[0]:
+                if (seed, fraction) == (asked.seed[0], asked.train_fraction[0]):
                     require_buildable(config)
                 configs[config.identity] = config
     if off := dict.fromkeys(str(c.attention) for c in configs.values() if lacks_dropout(c)):
@@ -85,8 +91,10 @@ def titles(configs: Sequence[RunConfig]) -> list[str]:
     for config in configs:
         for key in {key for other in configs for key in other.modified}:
             values.setdefault(key, set()).add(str(config.modified.get(key)))
+    fractions = len({config.train_fraction for config in configs}) > 1
     return [
         f"{config.task} {config.attention} seed {config.seed}"
+        + f" train fraction {config.train_fraction:g}" * fractions
         + "".join(f" {key}={v}" for key, v in config.modified.items() if len(values[key]) > 1)
         for config in configs
     ]

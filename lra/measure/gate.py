@@ -3,16 +3,22 @@
 from dataclasses import replace
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from attention_zoo import Spec
-from attention_zoo.layer import SelfAttention
+from attention_zoo.build import without_remedies
 from attention_zoo.spec import attention_of
 from attention_zoo.testing import CHECKS, Case, verdict
-from attention_zoo.testing.cases import D, at, gradients, learned, reference_of
+from attention_zoo.testing.cases import (
+    D,
+    at,
+    gradients,
+    layer_reference,
+    learned,
+    reference_of,
+)
 from lra.measure.job import Job
-from lra.measure.subject import applied, module_of
+from lra.measure.subject import applied, later, module_of
 
 # Of the contract kit, but for what is measured here anyway.
 CONTRACT = tuple(name for name in CHECKS if name != "growth")
@@ -58,7 +64,12 @@ def disagreement(job: Job) -> str | None:
     decisions, such as hashes, do: always in 16 bits, at times where there are many. Its operator,
     which is given rounded q and k, may not.
     """
-    operator = replace(job, settings=replace(job.settings, level="operator"))
+    alone = (
+        job
+        if job.settings.level == "operator"
+        else replace(job, attention=str(without_remedies(job.spec)))
+    )
+    operator = replace(alone, settings=replace(job.settings, level="operator"))
     decides = "autocast" in attention_of(job.spec).exceptions
     rounds = torch.finfo(job.dtype).bits < 32
     for case in CASES:
@@ -120,8 +131,11 @@ def errors(job: Job, case: Case) -> dict[str, float]:
     keep = case.keep
     truth = {name: part.double().requires_grad_() for name, part in inputs.items()}
     ours = {name: part.to(job.device).requires_grad_() for name, part in inputs.items()}
-    reference = operator_reference if settings.level == "operator" else layer_reference
-    y = reference(exact, keep, *truth.values())
+    if settings.level == "operator":
+        y = operator_reference(exact, keep, *truth.values())
+    else:
+        first = later(exact, truth["x"])
+        y = layer_reference(exact, keep, truth["x"], first and first["values"])
     rows = keep[:, None, :, None] if y.dim() == 4 else keep[..., None]
     upstream = at(rows, torch.randn(y.shape, generator=draws).to(dtype))
     expected = {"result": at(rows, y)} | gradients(y, truth | learned(exact), upstream.double())
@@ -164,19 +178,3 @@ def operator_reference(
     rows = keep[:, None, :, None]
     x = q[:, 0] if x is None else x  # which is not looked at
     return at(rows, reference_of(module, q, k, keep, x)) @ at(rows, v)
-
-
-def layer_reference(layer: SelfAttention, keep: Tensor, x: Tensor) -> Tensor:  # (B, N, C)
-    """A layer of the attention's reference, with the projections written out."""
-    x = at(keep[..., None], x)
-    third = layer.qkv.weight.shape[0] // len(layer.names)
-    made = {}
-    for i, name in enumerate(layer.names):
-        rows = slice(i * third, (i + 1) * third)
-        part = x @ layer.qkv.weight[rows].mT
-        if layer.qkv.bias is not None:
-            part = part + layer.qkv.bias[rows]
-        made[name] = rearrange(part, "b n (h d) -> b h n d", h=layer.heads)
-    q = made.get("q", made.get("k", made["v"]))
-    y = operator_reference(layer.attention, keep, q, made.get("k", q), made["v"], x)
-    return layer.out(rearrange(layer.attention.finish(y), "b h n d -> b n (h d)"))

@@ -80,4 +80,12 @@ def applied(
     def operator(q: Tensor, k: Tensor, v: Tensor, x: Tensor | None = None) -> Tensor:
         return module(q, k, keep, x) @ v
 
-    return operator if level == "operator" else lambda x: module(x, keep)
+    return operator if level == "operator" else lambda x: module(x, keep, later(module, x))
+
+
+def later(layer: nn.Module, x: Tensor) -> dict[str, Tensor] | None:
+    """What a layer is given of the first one where it asks for its values: a layer alone would be
+    its own first, and a remedy that pulls towards them would do nothing."""
+    if getattr(layer, "on_values", None) is None:
+        return None
+    return {"values": x.new_zeros(*x.shape[:-1], layer.heads * layer.head_dim)}

@@ -12,6 +12,7 @@ from lra.results.comparable import (
     restorations,
     restoring,
     training_changes,
+    training_part,
 )
 from lra.results.published import Published, differences
 from lra.results.record import Failure
@@ -65,6 +66,8 @@ def _same_conditions(first: Recorded, rows: Iterable[Published]) -> list[Publish
     rows = [row for row in rows if row.source == first.data.source]
     if not rows:
         return f"ours is {first.data.source} data, theirs {theirs}"
+    if part := training_part(first):
+        return f"ours was {part}, theirs on all of it"
     if not (is_todays(first) and _whole_test(first)):
         return f"protocol {protocol} had other settings when ours was run"
     nearer = restorations(first)

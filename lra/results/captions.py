@@ -12,6 +12,7 @@ from lra.results.comparable import (
     Recorded,
     settings_fingerprint,
     training_changes,
+    training_part,
 )
 from lra.results.record import Part, Record
 from lra.results.summary import Group
@@ -129,7 +130,12 @@ def figure_footer(*groups: Group) -> str:
 
 
 def settings_line(record: Recorded) -> str:
-    """Precision and the parts of a batch, which all of a table share."""
+    """`precision_line` and the training split's part, which all of a table share."""
+    return ", ".join(filter(None, [precision_line(record), training_part(record)]))
+
+
+def precision_line(record: Recorded) -> str:
+    """Precision, device and the parts of a batch."""
     parts = f", micro-batch {record.micro_batch}" if record.micro_batch else ""
     return f"{record.precision} on {record.accelerator}{parts}"
 
@@ -137,7 +143,8 @@ def settings_line(record: Recorded) -> str:
 def table_title(what: str, record: Recorded, task: bool = False) -> str:
     """task: whether all of the table shares the task's settings too."""
     changes = record.modified if task else training_changes(record)
-    return f"{what}: {protocol_of(record.protocol, changes)}"
+    part = training_part(record)
+    return f"{what}: {protocol_of(record.protocol, changes)}" + (f", {part}" if part else "")
 
 
 def bracketed(*remarks: str) -> str:

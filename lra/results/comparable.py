@@ -22,8 +22,15 @@ Recorded = Record | Failure
 
 def conditions(record: Recorded) -> tuple:
     """What the accuracies of one table share whatever their task: the protocol with what left it,
-    but for the task's own settings; precision, kind of device, micro-batch. A protocol's file is
-    known by what it changes: it may have been edited since."""
+    but for the task's own settings; precision, kind of device, micro-batch, and the fraction of the
+    training split. A protocol's file is known by what it changes: it may have been edited since."""
+    part = record.data.train_fraction
+    # Of the whole split nothing, as before there were fractions: names of figures are made of it.
+    return shared_conditions(record) + (() if part == 1 else (f"train fraction {part:g}",))
+
+
+def shared_conditions(record: Recorded) -> tuple:
+    """`conditions`, but for the fraction of the training split."""
     return (
         record.protocol.name,
         _of_file(record.protocol),
@@ -40,6 +47,12 @@ def _of_file(protocol: Protocol) -> tuple[str, ...]:
         return ()
     changes = differences(get_protocol(protocol.base, protocol.task.task), protocol)
     return tuple(f"{k}={spell(v)}" for k, v in changes.items() if not k.startswith("task."))
+
+
+def training_part(record: Recorded) -> str:
+    """What it was trained on; nothing for the whole training split."""
+    part = record.data.train_fraction
+    return "" if part == 1 else f"trained on {100 * part:g} % of the training split"
 
 
 def training_changes(record: Recorded) -> dict[str, Any]:
@@ -125,6 +138,8 @@ def restoring(deviation: Deviation, record: Recorded) -> dict[str, object]:
 def comparable_with(record: Recorded) -> str:
     """What its accuracy may be held against."""
     usual = record.protocol.comparable
+    if record.data.train_fraction != 1:
+        return f"not comparable with LRA: {training_part(record)}"
     if record.data.source == "sample":
         return "not comparable with LRA: made-up data in the official format"
     if usual.startswith("not comparable"):

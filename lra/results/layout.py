@@ -7,6 +7,7 @@ from lra.training.metrics import METRICS
 
 RUNS, RECORD, FAILURE = "runs", "record.json", "failure.json"
 CHECKPOINT, JOURNAL, LOG = "best.ckpt", "journal.json", "log.txt"
+CORRUPTIONS = "corruptions.json"  # of `evaluate --corruption`; it names the checkpoint it is of
 UNFINISHED = "unfinished"  # the folder of a training that goes on, a rerun's beside its old record
 FINISHED = "finished"  # what UNFINISHED becomes; its RESULT counts until it has been moved
 RESULT = (CHECKPOINT, METRICS, RECORD)

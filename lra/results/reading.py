@@ -5,10 +5,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from attention_zoo import UsageError
 from attention_zoo.errors import quoted
 from lra.results.analysis import Analysis, read_analysis
+from lra.results.corruptions import Corruptions, read_corruptions
 from lra.results.curves import Curve, read_curve
 from lra.results.layout import FAILURE, RECORD, RUNS, result_file
 from lra.results.record import Failure, Record, read_record
@@ -19,12 +21,13 @@ NAMED = 8  # candidates that an error names
 
 @dataclass(frozen=True)
 class Run:
-    """A record, the name of its folder and, where they were read, its learning curve and what
-    `analyze` found."""
+    """A record, the name of its folder and, where they were read, its learning curve, what is on
+    record of it under corruptions and what `analyze` found."""
 
     name: str
     record: Record | Failure
     curve: Curve = field(default=Curve(()))
+    corruptions: Corruptions | None = None
     analysis: Analysis | None = None
 
 
@@ -53,25 +56,29 @@ def read_runs(results: Results, tasks: Sequence[str] | None = None) -> tuple[lis
     with its path under its folder of results: the page is for others."""
     runs: dict[str, Run] = {}
     damaged = []
-
-    def skip(folder: Path, error: UsageError) -> None:
-        damaged.append(str(error).replace(f"{folder.parents[1]}{os.sep}", ""))
-
     for folder, record in runs_on_record(results):
         if isinstance(record, UsageError):
-            skip(folder, record)
+            damaged.append(under(folder, record))
         elif tasks is None or record.task in tasks:
             name = folder.name
             while name in runs:  # other results of a run, from another folder
                 name += "'"
             curve = read_curve(folder)
             missing = curve.missing and curve.missing.replace(f"{folder}{os.sep}", "")
-            try:
-                analysis = read_analysis(folder, record) if isinstance(record, Record) else None
-            except UsageError as error:
-                analysis = skip(folder, error)
-            runs[name] = Run(name, record, replace(curve, missing=missing), analysis)
+            beside: list[Any] = []
+            for read in (read_corruptions, read_analysis):
+                try:
+                    beside.append(read(folder, record) if isinstance(record, Record) else None)
+                except UsageError as error:
+                    damaged.append(under(folder, error))
+                    beside.append(None)
+            runs[name] = Run(name, record, replace(curve, missing=missing), *beside)
     return list(runs.values()), damaged
+
+
+def under(folder: Path, error: UsageError) -> str:
+    """What an error says, with paths under the results of the run's folder."""
+    return str(error).replace(f"{folder.parents[1]}{os.sep}", "")
 
 
 def disagreements(runs: Iterable[tuple[Path, Record | Failure]]) -> Iterator[str]:

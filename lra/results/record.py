@@ -37,11 +37,13 @@ def _require_ours(schema: int) -> int:
 
 @frozen
 class Data:
-    """baselines: test accuracy of trivial rules on these data."""
+    """baselines: test accuracy of trivial rules on these data, whole. train_fraction: of the
+    training split that was trained on."""
 
     source: str
     fingerprint: str
     baselines: dict[str, Share]
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 @frozen

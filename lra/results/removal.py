@@ -10,6 +10,7 @@ from typing import NoReturn
 from attention_zoo import UsageError
 from lra.results.layout import (
     ANALYSIS,
+    CORRUPTIONS,
     FAILURE,
     FINISHED,
     JOURNAL,
@@ -25,7 +26,7 @@ from lra.training.metrics import TENSORBOARD
 _TRAINING = (*RESULT, JOURNAL, "*.state", "*.state.new", ".*.partial")
 # By folder, what a run leaves there.
 OURS = {
-    ".": (*RESULT, ANALYSIS, FAILURE, LOG, LOCK, ".*.partial"),
+    ".": (*RESULT, FAILURE, CORRUPTIONS, ANALYSIS, LOG, LOCK, ".*.partial"),
     UNFINISHED: _TRAINING,
     FINISHED: _TRAINING,
     TENSORBOARD: ("events.out.tfevents.*", "hparams.yaml"),

@@ -44,7 +44,7 @@ def fail(config: RunConfig, results: Path, kind: str, reason: str) -> None:
     where = journal.environment if journal else environment(torch.device(config.accelerator))
     failure = Failure(
         **described(config),
-        data=Data(config.protocol.task.source, config.data, {}),
+        data=Data(config.protocol.task.source, config.data, {}, config.train_fraction),
         kind=kind,
         reason=reason,
         environment=where,
@@ -59,6 +59,8 @@ def command(config: RunConfig) -> str:
     words += ["--seed", str(config.seed)]
     words += ["--precision", config.precision, "--accelerator", config.accelerator]
     words += words_of(config.protocol, config.modified, config.micro_batch)
+    if config.train_fraction != 1:
+        words += ["--train-fraction", str(config.train_fraction)]
     return shlex.join([*words, *with_plugins(config.plugins)])
 
 

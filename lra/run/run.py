@@ -21,7 +21,7 @@ from lra.results.record import (
     write_record,
 )
 from lra.run.course import Course, Estimate
-from lra.run.data import open_data, require_batch
+from lra.run.data import open_data
 from lra.run.describe import described, now
 from lra.run.folder import clean, recorded, seal
 from lra.run.journal import Journal, Measured, read_journal, write_journal
@@ -78,7 +78,6 @@ def run(
         unfinished = directory / UNFINISHED
         require_support(config)
         store = open_data(config, place.data_dir, teller.say, verify=verify)
-        require_batch(config, store)
         here = environment(torch.device(config.accelerator))
         journal = begin(config, unfinished, here)
         course = Course.of(config, store)
@@ -144,7 +143,9 @@ def finish(
         )
     record = Record(
         **described(config),
-        data=Data(store.recipe["source"], store.fingerprint, store.baselines),
+        data=Data(
+            store.recipe["source"], store.fingerprint, store.baselines, config.train_fraction
+        ),
         val=outcome.val,
         test=outcome.test,
         training=Training(

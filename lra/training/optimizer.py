@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from attention_zoo import Filter
+from attention_zoo.filter import Filter, Modifier
 from lra.protocols import TrainingSettings
 
 
@@ -21,9 +21,14 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> AdamW:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Learned parameters, those of filters without weight decay."""
-    filters = [module for module in model.modules() if isinstance(module, Filter)]
-    free = {id(parameter) for module in filters for parameter in module.parameters()}
+    """Learned parameters, those of filters and the vectors of remedies without weight decay."""
+    added = [module for module in model.modules() if isinstance(module, Modifier)]
+    free = {
+        id(parameter)
+        for module in added
+        for parameter in module.parameters()
+        if isinstance(module, Filter) or parameter.dim() < 2
+    }
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in learned if id(p) not in free], "weight_decay": weight_decay},

@@ -260,6 +260,7 @@ class Unasked(Linear):
 
 MUTANTS = {
     "reference": (Leak, Detached),
+    "layers": (Leak, Detached),
     "amount": (BatchMates, PaddedLength, PaddedFinish, BatchStatistics, PaddedTerm, NoTerm),
     "poison": (Unmasked, UnmaskedPolynomial),
     "linear": (Rectified,),

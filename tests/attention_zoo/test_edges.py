@@ -28,7 +28,7 @@ def test_a_checkout_finds_its_filters_without_an_import():
     command = [sys.executable, "-c", IN_A_CHECKOUT]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True)
-    assert (done.stdout, done.returncode) == ("gfsa.filter\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("gfsa.filters.gfsa\n", 0), done.stderr
 
 
 def test_an_entry_point_for_them_registers_nothing_twice(monkeypatch):

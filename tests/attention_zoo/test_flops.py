@@ -141,7 +141,7 @@ class Twice(Filter):
     def forward(self, operator, v):
         return operator @ (operator @ v)
 
-    def reference(self, matrix):
+    def reference(self, matrix, keep=None):
         return matrix @ matrix
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from attention_zoo import build_layer, names
+from attention_zoo import build_layer, filters, names
 from attention_zoo.registry import ATTENTIONS
 from attention_zoo.testing import CHECKS, Case, undeclared, verdict
 from attention_zoo.testing.cases import MAX_LEN, C, H
@@ -14,11 +14,13 @@ from attention_zoo.testing.cases import MAX_LEN, C, H
 # of small blocks where there are some: the polynomial that a filter adds is held to all of them.
 ONE = {name: ":".join((name, *ATTENTIONS.get(name).cls.check_also[:1])) for name in names()}
 # What a filter changes: the rest is the attention's own.
-FILTERED = ("reference", "poison", "empty", "rows", "dtypes", "autocast", "state_dict")
-FILTERED += ("no_tokens", "packed")
+FILTERED = ("reference", "rows", "dtypes", "autocast", "state_dict")
 POWERS = ("reference", "poison", "empty", "rows")
 # One attention of each way to evaluate a polynomial: without a filter the kit asks all attentions
 # for derivatives of one, and another mode has other coefficients, no more.
+ADDED = ("layers", "packed", "poison", "empty", "no_tokens", "causal")
+FORMS = ("poly:basis=chebyshev,K=8", "poly:basis=jacobi,K=8,a=0.5,b=-0.3")
+FORMS += ("mean:share=heads", "random:mode=power,K=4", "gfsa:share=heads", "contranorm:form=tokens")
 WAYS = ("informer", "linear", "mean", "nystrom", "sdpa", "softmax")
 TRANSFORMS = ("amount", "derivative", "second_derivatives", "jvps", "vmaps")
 
@@ -48,7 +50,27 @@ def test_filtered_by_another_mode(check, name):
     assert found.outcome != "fails", found.detail
 
 
-@pytest.mark.parametrize("name", ["linear+gfsa", "local"])
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("added", filters())
+def test_every_filter_and_remedy_on_every_attention(added, name):
+    for check in ADDED:
+        found = verdict(check, f"{ONE[name]}+{added}")
+        assert found.outcome != "fails", found.detail
+
+
+@pytest.mark.parametrize("spec", [*filters(), *FORMS])
+def test_every_filter_and_remedy_holds_the_whole_kit(spec):
+    for check in set(CHECKS) - {"growth", "export"}:
+        found = verdict(check, f"linear+{spec}")
+        assert found.outcome != "fails", found.detail
+
+
+def test_remedies_are_exported():
+    found = verdict("export", "linear+mean+neutreno+contranorm+vit-")
+    assert found.outcome == "holds", found.detail
+
+
+@pytest.mark.parametrize("name", ["linear+attnscale", "local", "linear+poly:basis=chebyshev+vit-"])
 def test_torch_compile_makes_one_graph(name):
     layer = build_layer(name, dim=C, heads=H, max_len=MAX_LEN)
     case = Case(17, (17, 9, 1), dtype=torch.float32)

@@ -59,7 +59,8 @@ def parts(draw, registry, known):
     options = []
     for key in draw(st.lists(keys, max_size=2)) if draw(st.booleans()) else ():
         known = entry is not None and key in entry.options
-        value = draw(mostly(value_of(entry.options[key].annotation), of=4) if known else odd)
+        right = mostly(value_of(entry.options[key].annotation), of=4) if known else odd
+        value = draw(right | st.lists(right, max_size=2).map(lambda of: f"{{{','.join(of)}}}"))
         options.append(f"{key}={value}")
     return f"{name}:{','.join(options)}" if options else name
 
@@ -102,6 +103,7 @@ def words_of(action):
         "STRATEGY": st.sampled_from(["auto", "ddp"]),
         **{name: st.sampled_from(paths) for name, paths in PATHS.items()},
         **dict.fromkeys(("TIME", "SIZE"), quantities),
+        "OPTION": st.sampled_from(["K", "mode", "layers", "features"]),
         "RATIO": st.sampled_from(["1.5"]),
     }
     if action.choices:

@@ -29,6 +29,6 @@ class Lazy(Filter):
     def products(self, cost: Cost) -> Products:
         return cost.polynomial(1)
 
-    def reference(self, matrix: Tensor) -> Tensor:
+    def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
         a = self.a.view(-1, 1, 1)
         return (1 - a) * torch.eye(matrix.shape[-1], dtype=matrix.dtype) + a * matrix

@@ -14,9 +14,11 @@ examples:
   python run_lra.py --task listops --attn linear+gfsa
   python run_lra.py --task listops --attn linear linear+gfsa --seed 0 1 2 --protocol quick
   python run_lra.py --task listops --attn performer:features=128+gfsa:K=4,mode=power
+  python run_lra.py --task listops --attn linear "linear+gfsa:K={2,3,5},mode={taylor,power}"
   python run_lra.py --task listops --attn sdpa --set training.steps=1000 task.train=20000
   python run_lra.py --task listops --attn linear --set training.learning_rate=1e-4,3e-4 --jobs 2
   python run_lra.py --task pathfinder --attn linear+gfsa --source generated
+  python run_lra.py --task image --attn linear linear+gfsa --train-fraction 0.1 0.5 1
   python run_lra.py --grid examples/sweep.toml --jobs 2
 
 commands (each has its own --help):
@@ -35,7 +37,8 @@ def parser() -> Parser:
     add(made, "--grid")
     add(made, "--task", nargs="+", required=True)
     add(made, "--protocol", "--source", "--set", "--micro-batch", "--attn", "--precision")
-    add(made, "--accelerator", "--plugin", "--seed", "--data-dir", "--results", "--rerun")
+    add(made, "--accelerator", "--plugin", "--seed", "--train-fraction", "--data-dir")
+    add(made, "--results", "--rerun")
     add(made, "--dry-run", "--no-measure", "--jobs", "--time-limit", "--memory-limit")
     add(made, "--devices", "--strategy", "--tensorboard")
     return made

@@ -49,9 +49,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Panel:
-    """levels: dashed lines across, test accuracy in percent of rules that learn next to nothing.
-    arrows: attentions of this panel, from and to. rows: whether the values, with bars and levels,
-    lie along x, and y tells attentions apart."""
+    """levels: dashed lines across: test accuracy in percent of rules that learn next to nothing, or
+    the figure of what others are compared with. arrows: attentions of this panel, from and to.
+    rows: whether the values, with bars and levels, lie along x, and y tells attentions apart."""
 
     x: Axis
     y: Axis

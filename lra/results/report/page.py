@@ -24,6 +24,7 @@ from lra.results.figures.curves import curve_charts, run_panels
 from lra.results.figures.growth import growth_charts
 from lra.results.figures.palette import Looks
 from lra.results.figures.response import response_charts
+from lra.results.figures.robustness import corruption_charts, fraction_charts
 from lra.results.figures.smoothing import smoothing_charts
 from lra.results.figures.spectra import spectrum_charts
 from lra.results.figures.tasks import task_charts
@@ -69,6 +70,7 @@ def page(
     environment = templates()
     records = [run.record for run in runs]
     published = read_published()
+    corrupted = {run.corruptions.weights: run.corruptions for run in runs if run.corruptions}
     compared = [(one, head.comparison(one, published)) for one in accuracy_groups(records)]
     analyzed = [(run.record, run.analysis) for run in runs]
     charts = {
@@ -77,6 +79,8 @@ def page(
         "Learning curves": curve_charts((run.record, run.curve) for run in runs),
         "Accuracy by task": task_charts(records),
         **{name: make(analyzed) for name, make in ANALYZED.items()},
+        "Accuracy by part of the training split": fraction_charts(records),
+        "Accuracy under corruptions": corruption_charts(records, corrupted),
     }
     # An attention looks the same in each.
     measured = [row.attention for sheet in sheets for row in sheet.rows]

@@ -88,7 +88,7 @@ def accuracy_tables(groups: Iterable[Group], command: str | None = None) -> list
 def _table(groups: Sequence[Group], command: str | None) -> Table:
     summaries = [summary for group in groups for summary in group.attentions.values()]
     usual = max(multimode(len(one.runs) for one in summaries if one.runs), default=0)
-    results = [_results(group, usual) for group in groups]
+    results = [results_of(group, usual) for group in groups]
     names = sorted({one.attention for one in summaries})
     rules = dict.fromkeys(name for found in results for name in found if name not in names)
     lines: list[Line] = [
@@ -106,7 +106,7 @@ def _table(groups: Sequence[Group], command: str | None) -> Table:
     )
 
 
-def _results(group: Group, usual: int) -> dict[str, Result]:
+def results_of(group: Group, usual: int) -> dict[str, Result]:
     """By name: attentions, then the rules that need no learning, guessing among them."""
     shares = {"chance": get_task(group.task).metadata.chance}
     shares |= group.first.data.baselines if isinstance(group.first, Record) else {}

@@ -40,6 +40,7 @@ ORIGIN: list[Column[Any]] = [
     Column("precision", lambda row: row.group.first.precision, shown=False),
     Column("accelerator", lambda row: row.group.first.accelerator, shown=False),
     Column("micro_batch", lambda row: row.group.first.micro_batch, shown=False),
+    Column("train_fraction", lambda row: row.group.first.data.train_fraction, shown=False),
 ]
 MACHINE: list[Column[Any]] = [
     Column(

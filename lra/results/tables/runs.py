@@ -6,7 +6,7 @@ from typing import Any
 from attention_zoo import UsageError
 from attention_zoo.spec import attention_of, base_of
 from lra.measure.memory import headline
-from lra.results.comparable import Recorded
+from lra.results.comparable import Recorded, training_part
 from lra.results.reading import Run
 from lra.results.record import Failure, Record, learned
 from lra.results.table import Column
@@ -52,7 +52,11 @@ COLUMNS: list[Column[Run]] = [
         lambda run: run.record.protocol.name,
         more=lambda run: " modified" if run.record.modified else "",
     ),
-    Column("data", lambda run: run.record.data.source),
+    Column(
+        "data",
+        lambda run: run.record.data.source,
+        more=lambda run: f", {part}" if (part := training_part(run.record)) else "",
+    ),
     Column("machine", lambda run: run.record.environment.device),
     Column("finished", lambda run: run.record.finished[:16].replace("T", " ")),
     Column("ended", lambda run: ended(run.record)),

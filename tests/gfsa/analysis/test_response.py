@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from attention_zoo import FilteredOperator, build_attention
-from gfsa import GraphFilter
+from gfsa import GraphFilter, MeanFilter, PolynomialFilter
 from gfsa.analysis import (
     base_multiple,
     collapse,
@@ -39,18 +38,16 @@ def test_stacked_filters_are_applied_one_after_another():
 
 
 def test_a_filter_that_is_no_polynomial_has_no_response():
-    values = torch.ones(2, 3)
-    assert response(nn.Identity(), values) is None
-    assert filtered_eigenvalues([nn.Identity(), GraphFilter(2)], values) is None
-    assert collapse(nn.Identity(), 2) is None
+    values = torch.ones(2, 3) + 0j
+    assert response(MeanFilter(2), values) is None
+    assert filtered_eigenvalues([MeanFilter(2), GraphFilter(2)], values) is None
+    assert collapse(MeanFilter(2), 2) is None
 
 
-def test_a_filter_may_say_its_response():
-    class Square(nn.Module):
-        def response(self, eigenvalues):
-            return eigenvalues**2
-
-    assert response(Square(), torch.tensor([[2.0, -3.0]])).tolist() == [[4.0, 9.0]]
+@pytest.mark.parametrize("basis", ["monomial", "chebyshev", "jacobi"])
+def test_a_free_polynomial_of_any_basis_begins_as_the_base(basis):
+    (one,) = collapse(PolynomialFilter(1, K=5, basis=basis), 1)
+    assert (one.verdict, one.scale) == ("multiple of the base", pytest.approx(1))
 
 
 def test_the_fourier_response_of_a_circulant_is_that_of_its_eigenvalues():

@@ -7,15 +7,18 @@ import json
 import re
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lra.cli.main import main
 from lra.measure.sheet import write_sheet
+from lra.results.corruptions import write_corruptions
 from lra.results.record import write_record
 from lra.results.report import page as module
 from lra.results.report.page import packed, page
+from tests.lra.test_corruptions import evaluated
 
 from .made_up import run, sheet, table
 
@@ -99,6 +102,22 @@ def test_the_command_writes_one_page_of_the_runs_and_measurements(tmp_path, caps
     for heading in ("Accuracy against training time", "Time and memory against N"):
         assert f"<h3>{heading}</h3>" in text
     assert "runs/damaged/record.json" in text and str(folder / "runs/damaged") not in text
+
+
+def test_corruptions_and_fractions_have_tables_and_figures(tmp_path):
+    whole, half = (
+        run(data=replace(run().record.data, train_fraction=fraction)) for fraction in (1.0, 0.5)
+    )
+    folder = results(tmp_path, whole, half)
+    write_corruptions(folder / "runs" / whole.name, evaluated(whole.record))
+    (folder / "runs" / half.name / "corruptions.json").write_text("{")
+    assert main(["report", "--results", str(folder), "--out", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out/index.html").read_text()
+    for heading in ("Accuracy by part of the training split", "Accuracy under corruptions"):
+        assert f"<h3>{heading}</h3>" in text
+    assert "Test accuracy under corruptions, %, ListOps" in text
+    assert f"runs/{half.name}/corruptions.json" in text
+    assert f"{folder}/runs/{half.name}" not in text
 
 
 def test_measurements_alone_make_a_page(tmp_path):
