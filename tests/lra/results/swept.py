@@ -1,9 +1,10 @@
 """Made-up runs of sweeps, and their folders."""
 
-import json
 from dataclasses import replace
 
 from lra.measure.timing import Ratio, Spread
+from lra.results.analysis import Gap, write_analysis
+from tests.lra.results.analyses import analysis, head, layer, state
 from tests.lra.results.folders import put
 from tests.lra.test_results import record
 
@@ -47,8 +48,8 @@ def put_analysed(results, run, *distances, checkpoint=None, name=None):
     """A run's folder with what `analyze` leaves of these heads, where any is given."""
     folder = put(results, run, name or f"{run.attention}-{run.seed}".replace("/", "-"))
     if distances:
-        heads = [{"filters": [{"gap": {"distance": one}}]} for one in distances]
-        layers = [{"heads": heads}, {"heads": [{"filters": []}]}]
-        found = {"checkpoint": checkpoint or run.training.checkpoint, "layers": layers}
-        (folder / "analysis.json").write_text(json.dumps(found))
+        filters = [replace(state(), gap=Gap(3, "taylor", one, 1.0)) for one in distances]
+        found = analysis(layers=[layer(1, [head(filters=[one]) for one in filters]), layer(2)])
+        found = replace(found, checkpoint=checkpoint or run.training.checkpoint)
+        write_analysis(folder, found)
     return folder

@@ -84,4 +84,4 @@ def test_a_damaged_analysis_is_named_and_the_table_printed(tmp_path, capsys):
     (folder / "analysis.json").write_text("{")
     assert table(tmp_path, "--by", "layers") == 0
     out, err = capsys.readouterr()
-    assert out.count("0.5 |") == 1 and "analysis.json is damaged" in err
+    assert out.count("0.5 |") == 1 and "analysis.json: Invalid JSON" in err
