@@ -74,6 +74,13 @@ MUTANTS = (
         "    return keep.new_full((x.shape[0],), x.shape[2], dtype=torch.long)",
         (CONTRACT + "attention[amount-nystrom]",),
     ),
+    Mutant(
+        "mask: a mean divides the padded length",
+        ZOO + "operators/base.py",
+        "count = self.keep.sum(-1)",
+        "count = self.keep.new_full(self.keep.shape[:1], v.shape[-2], dtype=torch.long)",
+        (CONTRACT + "every_filter_and_remedy_on_every_attention[mean-linear]",),
+    ),
     # Coefficients.
     Mutant(
         "coefficients: GFSA's Taylor form has K for K − 1",
@@ -111,6 +118,20 @@ MUTANTS = (
         ("tests/attention_zoo/test_spec.py", "tests/gfsa/filters/test_gfsa.py"),
     ),
     # Order of products.
+    Mutant(
+        "coefficients: a basis forgets the polynomial before the last one",
+        ZOO + "operators/recurrence.py",
+        "latest, add_scaled(following, -c if k else 0.0, before)",
+        "latest, following",
+        ("tests/gfsa/filters/test_poly.py",),
+    ),
+    Mutant(
+        "remedies: every layer is its own first",
+        ZOO + "layer.py",
+        'v if shared is None else shared.setdefault("values", v)',
+        "v",
+        ("tests/gfsa/remedies/test_remedies.py", CONTRACT + "attention[layers-linear]"),
+    ),
     Mutant(
         "order of products: powers of (right·left)ᵀ in the closed form",
         ZOO + "operators/polynomial.py",
