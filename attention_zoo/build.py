@@ -152,11 +152,13 @@ def build_modifiers(spec: Spec, sizes: Mapping[str, int], layer: int) -> list[Mo
 
 
 def takes(cls: type[nn.Module], name: str) -> bool:
-    """Whether its `__init__` has a parameter of that name, or takes any."""
-    if cls.__init__ is nn.Module.__init__:
-        return False
-    known = inspect.signature(cls.__init__).parameters
-    return name in known or any(one.kind is one.VAR_KEYWORD for one in known.values())
+    """Whether its `__init__` has a parameter of that name, or hands it on to one that has."""
+    for one in cls.__mro__[: cls.__mro__.index(nn.Module)]:
+        if "__init__" in vars(one):
+            known = inspect.signature(one.__init__).parameters
+            if name in known or not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+                return name in known
+    return False
 
 
 def build_remedies(spec: Spec, *, dim: int, heads: int, layer: int) -> dict[str, Modifier]:

@@ -6,7 +6,7 @@ from attention_zoo import OnOutput, OnValues, UsageError, build_layer, register_
 from attention_zoo.filter import Modifier
 from attention_zoo.registry import FILTERS
 from attention_zoo.testing import verdict
-from gfsa import FeatScale, NeuTRENO, ViTMinus
+from gfsa import FeatScale, GraphFilter, NeuTRENO, ViTMinus
 
 
 class PadsCount(FeatScale):
@@ -59,13 +59,18 @@ class Sized(OnOutput):
     reference = forward
 
 
+class HandsOn(GraphFilter):
+    def __init__(self, K: int = 2, **sizes: int):
+        super().__init__(K=K, **sizes)
+
+
 @pytest.fixture
 def registering(monkeypatch):
     monkeypatch.setattr(FILTERS, "entries", dict(FILTERS.entries))
     return lambda cls: register_filter("strange")(cls)
 
 
-@pytest.mark.parametrize("cls", [Bare, Sized])
+@pytest.mark.parametrize("cls", [Bare, Sized, HandsOn])
 def test_a_stranger_may_have_any_or_no_sizes(registering, cls):
     registering(cls)
     assert verdict("layers", "linear+strange").outcome == "holds"
