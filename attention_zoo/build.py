@@ -154,8 +154,8 @@ def build_modifiers(spec: Spec, sizes: Mapping[str, int], layer: int) -> list[Mo
 def takes(cls: type[nn.Module], name: str) -> bool:
     """Whether its `__init__` has a parameter of that name, or hands it on to one that has."""
     for one in cls.__mro__[: cls.__mro__.index(nn.Module)]:
-        if "__init__" in vars(one):
-            known = inspect.signature(one.__init__).parameters
+        if own := vars(one).get("__init__"):
+            known = inspect.signature(own).parameters
             if name in known or not any(p.kind is p.VAR_KEYWORD for p in known.values()):
                 return name in known
     return False
