@@ -14,14 +14,18 @@ SYMBOLS = (
     *("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"),
     *("triangle-left", "pentagon", "triangle-right", "hexagon"),
 )
-# Dashes and marks without a filter, with the first, …: the line in matplotlib and in plotly, how
-# much of a mark matplotlib fills, and what plotly appends to its symbol.
-VARIANTS = (
-    ("-", "solid", "full", ""),
-    ((0, (4, 1.5)), "dash", "none", "-open"),
-    ((0, (1, 1.2)), "dot", "left", "-open-dot"),
-    ((0, (5, 1.2, 1, 1.2)), "dashdot", "bottom", "-dot"),
+# Without a filter: the line in matplotlib and in plotly, how much of a mark matplotlib fills, and
+# what plotly appends to its symbol. With filters lines and marks each have their own turn, so that
+# len(LINES)·len(FILLS) differ, and neighbours in both.
+PLAIN = ("-", "solid"), ("full", "")
+LINES = (
+    ((0, (4, 1.5)), "dash"),
+    ((0, (1, 1.2)), "dot"),
+    ((0, (5, 1.2, 1, 1.2)), "dashdot"),
+    ((0, (9, 2)), "longdash"),
+    ((0, (9, 1.5, 1, 1.5)), "longdashdot"),
 )
+FILLS = (("none", "-open"), ("left", "-open-dot"), ("bottom", "-dot"))
 # Those most often seen together come first, so that their colours differ.
 ORDER = (
     *("softmax", "linear", "efficient", "performer", "linformer", "yoso-e", "nystrom"),
@@ -76,9 +80,11 @@ class Looks:
     def __getitem__(self, spec: str) -> Look:
         base, filters = split(spec)
         place, filtered = self._places[base], self._filters[filters]
-        # Variants come round again, but never to that of an attention without a filter.
-        variant = VARIANTS[filtered and 1 + (filtered - 1) % (len(VARIANTS) - 1)]
-        line, dash, fill, open_ = variant
+        # They come round again, but never to those of an attention without a filter.
+        of_line, mark_of = PLAIN
+        if filtered:
+            of_line, mark_of = LINES[filtered % len(LINES) - 1], FILLS[filtered % len(FILLS) - 1]
+        (line, dash), (fill, open_) = of_line, mark_of
         # The numbers of colours and markers have no common divisor: each pair comes up once.
         color, mark = COLORS[place % len(COLORS)], place % len(MARKERS)
         return Look(color, MARKERS[mark], line, fill, SYMBOLS[mark] + open_, dash, not filters)

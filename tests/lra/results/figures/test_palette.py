@@ -2,8 +2,9 @@ import itertools
 import random
 
 import attention_zoo
+from attention_zoo import filters
 from attention_zoo.registry import ATTENTIONS
-from lra.results.figures.palette import COLORS, MARKERS, ORDER, VARIANTS, Looks, split
+from lra.results.figures.palette import COLORS, LINES, MARKERS, ORDER, Looks, split
 
 
 def pair(look):
@@ -34,6 +35,14 @@ def test_colour_and_marker_together_are_distinct():
     assert looks["linear:k=3"].color == looks["linear"].color
 
 
+def test_every_filter_and_remedy_on_one_attention_looks_different():
+    specs = ["linear", *(f"linear+{name}" for name in filters())]
+    looks = Looks(specs)
+    assert len({looks[spec] for spec in specs}) == len(specs) > 12
+    assert looks["linear"].plain and looks["linear"].dash == "solid"
+    assert "solid" not in {looks[spec].dash for spec in specs[1:]}
+
+
 def test_the_order_of_the_specs_changes_nothing():
     specs = ["b", "a", "linear+f:k=1", "linear+f", "performer:x=1", "a:y=2+f"]
     looks = Looks(specs)
@@ -45,7 +54,7 @@ def test_the_order_of_the_specs_changes_nothing():
 def test_more_than_there_are_looks_still_have_one():
     specs = [f"s{i}+f{j}" for i, j in itertools.product(range(100), range(7))]
     looks = Looks(specs)
-    assert {looks[spec].dash for spec in specs} == {dash for _, dash, *_ in VARIANTS[1:]}
+    assert {looks[spec].dash for spec in specs} == {dash for _, dash in LINES}
 
 
 def test_a_spec_is_split_at_its_first_filter():
