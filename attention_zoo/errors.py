@@ -19,7 +19,8 @@ class UnsupportedError(UsageError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: the nearest one, and all that do."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    alike = [one for one in known if one.casefold() == name.casefold()]
+    near = alike or difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     choose = f"choose from {', '.join(known)}" if known else "there is none"
     return UsageError(f"unknown {kind} {quoted(name)}{hint} ({choose})")

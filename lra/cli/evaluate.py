@@ -17,9 +17,9 @@ ALL = "all"
 def parser() -> Parser:
     made = Parser(
         f"{PROGRAM} evaluate",
-        "Evaluates a finished run's checkpoint again; fails where the figure is not the one on "
+        "Evaluates a finished run's checkpoint again; fails where the accuracy is not the one on "
         "record. With --corruption: evaluates it on corrupted test images instead, and keeps the "
-        "figures beside the record.",
+        "results beside the record.",
         require_corruptions,
     )
     add(made, "run", "--split", "--corruption", "--severity")

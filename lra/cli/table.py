@@ -11,6 +11,11 @@ from lra.cli.values import one_of
 
 TABLES = ("accuracy", "pairs", "cost", "fractions", "corruptions")
 
+HINTS = {
+    "fractions": "train with --train-fraction 0.1 1",
+    "corruptions": "`evaluate RUN --corruption all` evaluates a run",
+}
+
 
 def parser() -> Parser:
     made = Parser(
@@ -65,7 +70,9 @@ def carry_out(options: argparse.Namespace) -> int:
         if not beside:
             reasons.insert(0, "nothing on record may stand beside published figures")
     elif not tables:
-        raise UsageError(f"nothing on record for {' or '.join(options.kinds)}")
+        kinds = options.kinds or KINDS
+        hints = [f"{kind}: {HINTS[kind]}" for kind in options.kinds if kind in HINTS]
+        raise UsageError("; ".join([f"nothing on record for {' or '.join(kinds)}", *hints]))
     if not tables:
         print("\n".join(reasons))
         return 0

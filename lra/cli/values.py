@@ -68,6 +68,8 @@ def fraction(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"must be a number above 0 and at most 1, not {quoted(text)}"
         )
+    if round(value, 4) != value:  # more would look the same in folder names and tables
+        raise argparse.ArgumentTypeError(f"must have at most 4 decimals, unlike {quoted(text)}")
     return value
 
 

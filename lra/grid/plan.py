@@ -91,7 +91,7 @@ def titles(configs: Sequence[RunConfig]) -> list[str]:
     for config in configs:
         for key in {key for other in configs for key in other.modified}:
             values.setdefault(key, set()).add(str(config.modified.get(key)))
-    fractions = len({config.train_fraction for config in configs}) > 1
+    fractions = any(config.train_fraction != 1 for config in configs)
     return [
         f"{config.task} {config.attention} seed {config.seed}"
         + f" train fraction {config.train_fraction:g}" * fractions

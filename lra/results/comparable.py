@@ -137,9 +137,14 @@ def restoring(deviation: Deviation, record: Recorded) -> dict[str, object]:
 
 def comparable_with(record: Recorded) -> str:
     """What its accuracy may be held against."""
+    whole, part = _comparable_if_whole(record), training_part(record)
+    if not part:
+        return whole
+    return f"{whole}; {part}" if whole.startswith("not") else f"not comparable with LRA: {part}"
+
+
+def _comparable_if_whole(record: Recorded) -> str:
     usual = record.protocol.comparable
-    if record.data.train_fraction != 1:
-        return f"not comparable with LRA: {training_part(record)}"
     if record.data.source == "sample":
         return "not comparable with LRA: made-up data in the official format"
     if usual.startswith("not comparable"):

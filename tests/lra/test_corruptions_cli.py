@@ -125,7 +125,10 @@ def test_figures_of_other_weights_do_not_count(results, capsys):
     path.write_text(json.dumps(on_record(results) | {"checkpoint": "0" * 64}))
     capsys.readouterr()
     assert main(["table", "corruptions", "--results", str(results)]) == 2
-    assert "nothing on record for corruptions" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "nothing on record for corruptions; corruptions: `evaluate RUN --corrup" in error
+    assert main(["results", "show", run_of(results).name, "--results", str(results)]) == 0
+    assert "  corruptions.json  of `evaluate --corruption`" in capsys.readouterr().out
     assert asked(results, "--corruption", "fog", "--severity", "2") == 0
     assert [len(one["results"]) for one in on_record(results)["sessions"]] == [1]
     path.write_text("{}")

@@ -195,6 +195,11 @@ def test_tables_never_mix_fractions():
     assert (
         comparable_with(RUNS[0]) == "not comparable with LRA: trained on 10 % of the training split"
     )
+    made_up = replace(RUNS[0], data=replace(RUNS[0].data, source="sample"))
+    assert comparable_with(made_up) == (
+        "not comparable with LRA: made-up data in the official format; trained on 10 % of the "
+        "training split"
+    )
     assert tables_of(RUNS[2:3], ["fractions"]) == []
 
 

@@ -82,6 +82,7 @@ def test_what_is_trained_on_is_the_part(tmp_path, folders, monkeypatch):
 @pytest.mark.parametrize(
     ("fraction", "said"),
     [
+        ("0.50001", "must have at most 4 decimals"),
         *((text, "must be a number above 0 and at most 1") for text in ("0", "1.5", "nan", "x")),
         ("0.03", "keeps 6 of 200 training examples, fewer than training.batch=8: use 0.04 or more"),
         ("0.04", "keeps 8 of 200 training examples, none of label 2, 7: use 0.05 or more"),

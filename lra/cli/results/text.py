@@ -11,9 +11,14 @@ from pathlib import Path
 from lra.results.comparable import Recorded
 from lra.results.curves import COLUMNS, read_curve
 from lra.results.details import Section, filter_rows, sections
+from lra.results.layout import ANALYSIS, CORRUPTIONS
 from lra.results.record import FilterWeights, Record
 
 LAST = 5  # rows of the curve
+BESIDE = {
+    ANALYSIS: "of `analyze`; `figure weights`, … and `report` draw it",
+    CORRUPTIONS: "of `evaluate --corruption`; `table corruptions` prints it",
+}
 ENTRIES = 16  # of a parameter, which are shown one by one
 
 
@@ -27,8 +32,14 @@ def shown(folder: Path, record: Recorded) -> str:
     found["run"] = {"folder": str(folder)} | found["run"]
     lines = [line for title, values in found.items() for line in section(title, values)]
     if isinstance(record, Record):
-        lines += [*filter_weights(record.filters), *curve(folder)]
+        lines += [*filter_weights(record.filters), *curve(folder), *beside(folder)]
     return "\n".join([*lines, "repeat it with", f"  {record.command}"])
+
+
+def beside(folder: Path) -> Iterator[str]:
+    """What other commands left in the run's folder."""
+    found = [name for name in BESIDE if (folder / name).exists()]
+    yield from ["besides", *(f"  {name}  {BESIDE[name]}" for name in found), ""] if found else []
 
 
 def section(title: str, values: Section) -> Iterator[str]:
