@@ -114,7 +114,7 @@ def measure(operator: AttentionOperator, filters: Sequence[Filter], maps: Tensor
         if (values := filtered_eigenvalues(filters, spectrum)) is not None:
             at_zero = filtered_eigenvalues(filters, zero)[:, 0].abs()
             distance = base_multiple(values, spectrum)[1]
-            of_filtered = dominance(values, maps)
+            of_filtered = dominance(spectrum, maps, values)
     gap = None
     if filters and has_taylor_form(filters[0]):
         K = filters[0].K

@@ -7,6 +7,7 @@ from torch import nn
 
 from attention_zoo import FactoredOperator, Filter, UsageError, build_layer, register_filter
 from attention_zoo.registry import FILTERS
+from gfsa import GraphFilter
 from gfsa.analysis import dominance, head_maps, observe
 from lra.analysis import sequence
 from lra.analysis.sequence import measure, operators_of, require_memory
@@ -68,6 +69,14 @@ def test_the_mean_as_a_factor_of_rank_one_sharpens_by_the_zero_that_it_does_not_
     operator = FactoredOperator(ones, ones.mT / 6)
     found = measure(operator, [], torch.full((2, 3), -0.5) + 0j)
     assert found.eigenvalues.shape == (2, 1) and found.dominance.sharpening.tolist() == [1, 1]
+
+
+def test_a_filter_that_takes_the_mean_away_sharpens():
+    ones = torch.ones(1, 2, 6, 1, dtype=torch.float64)
+    operator = FactoredOperator(ones, ones.mT / 6)
+    found = measure(operator, [GraphFilter(2, w0=1.0, w1=-1.0)], torch.full((2, 3), 0.5) + 0j)
+    assert found.dominance.smoothing.tolist() == [1, 1]
+    assert found.dominance_filtered.sharpening.tolist() == [1, 1]
 
 
 @pytest.fixture
