@@ -135,9 +135,15 @@ def measure(operator: AttentionOperator, filters: Sequence[Filter], maps: Tensor
 
 
 def _fourier(operator: AttentionOperator) -> np.ndarray:  # (H, frequencies)
-    """At FREQUENCIES, from the nearest of the sequence's own, between them on a line."""
-    N = operator.shape[-1]
-    own = np.unique(np.round(np.array(FREQUENCIES) * N)).astype(int)
-    own = own[own <= N // 2]
+    """At FREQUENCIES: at 0 that of the mean alone; from 1/N on a line between those of the sequence
+    itself, k/N; nan between 0 and 1/N, where it has none."""
+    N, cycles = operator.shape[-1], np.array(FREQUENCIES) * operator.shape[-1]
+    own = np.unique([np.floor(cycles), np.ceil(cycles)]).astype(int)
+    own = own[own <= N // 2]  # above ½, of a real Ā, they are those below again
     found = fourier_response(operator, frequencies=torch.from_numpy(own))[0].cpu().numpy()
-    return np.array([np.interp(FREQUENCIES, own / N, head) for head in found])
+    first = min(1, N // 2)  # of one token there is the mean alone
+    made = np.array([np.interp(cycles, own[first:], head[first:]) for head in found])
+    made[:, 0] = found[:, 0]
+    made[np.isnan(made)] = np.inf  # what overflowed counts
+    made[:, (cycles > 0) & (cycles < 1)] = np.nan
+    return made

@@ -76,8 +76,9 @@ def _chart_of_fourier(found: Analyses) -> Chart:
         [
             "|diag(F H F⁻¹)|, F the Fourier transform over the tokens, H the Ā of the layer or its "
             "filter of Ā, means over heads: the picture of the literature. It is |h(λ)| only for a "
-            "circulant Ā, and shows nothing of what goes from one frequency to another. What is "
-            f"below {LEAST:g} is not drawn."
+            "circulant Ā, and shows nothing of what goes from one frequency to another. 0: the "
+            "mean over tokens. A sequence of N tokens has no frequency between 0 and 1/N, and "
+            f"counts from 1/N on. What is below {LEAST:g} is not drawn."
         ],
         f"How much of each frequency the layers of {counted(len(found.of), 'attention')} return at "
         "that frequency.",

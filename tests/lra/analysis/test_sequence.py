@@ -11,9 +11,17 @@ from gfsa import GraphFilter
 from gfsa.analysis import dominance, head_maps, observe
 from lra.analysis import sequence
 from lra.analysis.sequence import measure, operators_of, require_memory
-from lra.analysis.summary import distance_moved, filter_states, head_of, of_head, ranks_up_to
+from lra.analysis.summary import (
+    distance_moved,
+    filter_states,
+    fourier_mean,
+    head_of,
+    of_head,
+    ranks_up_to,
+)
 from lra.analysis.swap import output_changes, swappable, swapped
-from tests.gfsa.analysis.matrices import same_spectrum
+from lra.results.analysis import FREQUENCIES
+from tests.gfsa.analysis.matrices import blocks, circulant, dense, same_spectrum
 
 
 def observed(spec, keep=None, x=None):
@@ -38,7 +46,7 @@ def test_a_padded_sequence_is_measured_as_if_it_were_alone(spec):
     alone = measure(operator, seen[0][0].filters, maps)
     assert padded.tokens == alone.tokens == 13
     assert torch.allclose(padded.singular_values, alone.singular_values, atol=1e-5)
-    assert np.allclose(padded.fourier, alone.fourier, atol=1e-5)
+    assert np.allclose(padded.fourier, alone.fourier, atol=1e-5, equal_nan=True)
     if padded.values is not None:
         assert torch.allclose(padded.at_zero, alone.at_zero)
         assert all(
@@ -79,6 +87,29 @@ def test_a_filter_that_takes_the_mean_away_sharpens():
     assert found.dominance_filtered.sharpening.tolist() == [1, 1]
 
 
+def test_between_the_mean_and_the_first_frequency_there_is_no_fourier_form():
+    """Of a circulant it is the transform of the taps, at k/N; of the mean 1 at 0 and else 0."""
+    for N in (1, 2, 3, 7, 20, 100):
+        taps = np.random.default_rng(N).random(N)
+        found = measure(dense(circulant(taps)), [], torch.zeros(1, 1) + 0j).fourier[0]
+        own = np.abs(np.fft.fft(taps))
+        assert found[0] == pytest.approx(own[0])
+        for at, value in zip(FREQUENCIES[1:], found[1:], strict=True):
+            k = int(at * N)
+            part = at * N - k
+            if k == 0:
+                assert np.isnan(value)
+            else:
+                assert value == pytest.approx((1 - part) * own[k] + part * own[(k + 1) % N])
+    mean = measure(dense(blocks([50])), [], torch.zeros(1, 1) + 0j).fourier[0]
+    assert mean[0] == pytest.approx(1) and np.nanmax(mean[1:]) < 1e-12
+
+
+def test_a_frequency_is_the_mean_over_the_sequences_that_have_it():
+    rows = [np.array([1.0, np.nan, np.nan, 0.25]), np.array([3.0, np.nan, 5.0, 0.75])]
+    assert fourier_mean(rows) == [2.0, None, 5.0, 0.5]
+
+
 @pytest.fixture
 def centred(monkeypatch):
     """A filter that is no polynomial of Ā and has a matrix of weights."""
@@ -109,7 +140,9 @@ def test_a_filter_that_is_no_polynomial_has_a_fourier_form_alone(centred):
     assert head.response is head.at_zero is head.base_distance is head.dominance_filtered is None
     assert head.fourier[0] == pytest.approx(1, abs=1e-6)
     assert head.fourier_filtered[0] == pytest.approx(0, abs=1e-6)
-    assert head.fourier_filtered[5:] == pytest.approx(head.fourier[5:])
+    # 1/20 is the first frequency of 20 tokens; 3/64 is less.
+    assert head.fourier[1:4] == head.fourier_filtered[1:4] == [None] * 3
+    assert head.fourier_filtered[4:] == pytest.approx(head.fourier[4:])
     assert swappable(layer) == [] and measured[0].gap is None
 
 
