@@ -197,6 +197,19 @@ def test_what_cannot_be_analyzed_is_refused_in_one_line(results, capsys, monkeyp
     assert "best.ckpt is missing" in line and "repeat the run with --rerun" in line
 
 
+def test_a_refused_run_is_a_line_and_the_others_go_on(results, capsys):
+    linear, taylor, power = (folder_of(results, spec) for spec in SPECS)
+    (linear / "best.ckpt").unlink()
+    (results / "runs" / "failed").mkdir()
+    write_record(results / "runs" / "failed", failure())
+    words = ["failed", linear.name, taylor.name, power.name]
+    assert analyze(results, *words, "--examples", "1", "--no-test") == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if ": error: " in line]
+    assert len(errors) == 2 and "the record of its failure" in errors[0]
+    assert errors[1].startswith(f"run_lra.py: error: {linear.name}: ")
+    assert [(one / "analysis.json").exists() for one in (linear, taylor, power)] == [0, 1, 1]
+
+
 def test_a_long_matrix_is_said_to_be_slow_once_and_factors_are_not(results, capsys, monkeypatch):
     monkeypatch.setattr("lra.analysis.run.LONG", 5)
     for spec, times in ((POWER, 1), (LINEAR, 0)):
