@@ -6,8 +6,9 @@ its source, stands in the docstrings of `gfsa.analysis` and in docs/analysis.md.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from attention_zoo import UsageError
@@ -25,6 +26,8 @@ FREQUENCIES = [i / 64 for i in range(33)]
 Number = float | None
 Numbers = list[Number]
 Rank = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+Some = Annotated[list[T], Field(min_length=1)]
 
 
 def _require_ours(schema: int) -> int:
@@ -34,6 +37,11 @@ def _require_ours(schema: int) -> int:
             "`analyze` the run again"
         )
     return schema
+
+
+def _require_length(name: str, values: Numbers | None, length: int) -> None:
+    if values is not None and len(values) != length:
+        raise UsageError(f"{name} has {len(values)} numbers, not {length}")
 
 
 @frozen
@@ -79,6 +87,14 @@ class FilterState:
     distance: Number
     gap: Gap | None
 
+    def __post_init__(self) -> None:
+        before, after = (
+            {name: np.shape(value) for name, value in weights.items()}  # type: ignore[arg-type]
+            for weights in (self.initial, self.learned)
+        )
+        if before != after:
+            raise UsageError(f"the weights of {self.name} are others after training than before")
+
 
 @frozen
 class Shares:
@@ -110,6 +126,10 @@ class Head:
     dominance_filtered: Shares | None
     filters: list[FilterState]
 
+    def __post_init__(self) -> None:
+        for name in ("fourier", "fourier_filtered"):
+            _require_length(name, getattr(self, name), len(FREQUENCIES))
+
 
 @frozen
 class Layer:
@@ -121,9 +141,14 @@ class Layer:
     layer: Rank
     operator: str
     rank: int | None
-    ranks: list[Rank]
-    heads: list[Head]
+    ranks: Some[Rank]
+    heads: Some[Head]
     output_change: Number
+
+    def __post_init__(self) -> None:
+        for head in self.heads:
+            for name in ("eigenvalues", "singular_values", "response"):
+                _require_length(name, getattr(head, name), len(self.ranks))
 
 
 @frozen
@@ -135,8 +160,11 @@ class Depth:
     high_over_low: Number
     cosine: Number
     effective_rank: Number
-    ranks: list[Rank]
+    ranks: Some[Rank]
     singular_values: Numbers
+
+    def __post_init__(self) -> None:
+        _require_length("singular_values", self.singular_values, len(self.ranks))
 
 
 @frozen
@@ -167,8 +195,8 @@ class Analysis:
     precision: str
     assumptions: str
     subset: Subset
-    layers: list[Layer]
-    depth: list[Depth]
+    layers: Some[Layer]
+    depth: Some[Depth]
     swaps: list[Swap]
     environment: Environment
 
