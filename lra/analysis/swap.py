@@ -41,9 +41,9 @@ def swapped(model: nn.Module) -> Iterator[None]:
 def output_changes(layer: nn.Module, one: Observation) -> Tensor:
     """‖y' − y‖_F / ‖y‖_F of each sequence (B,), y the layer's output on its own input, y' the same
     in the other form."""
-    y = layer(one.x, one.keep)
+    y = one.y
     with swapped(layer):
-        change = layer(one.x, one.keep) - y
+        change = layer(one.x, one.keep, one.shared) - y
     if one.keep is not None:
         change, y = (torch.where(one.keep[..., None], part, 0.0) for part in (change, y))
     return change.double().norm(dim=(1, 2)) / y.double().norm(dim=(1, 2))

@@ -158,6 +158,21 @@ def test_forms_are_exchanged_for_a_while_and_change_only_the_filtered():
     assert (output_changes(exact, of_two) < 1e-6).all()
 
 
+@pytest.mark.parametrize("remedies", ["+neutreno", "+neutreno+contranorm"])
+def test_the_change_of_an_output_is_of_the_one_that_the_model_has(remedies):
+    """Of a second layer, which is given the first one's values."""
+    layer = build_layer(f"softmax+gfsa:K=5,wK=0.3{remedies}", dim=12, heads=2, max_len=20)
+    other = build_layer(
+        f"softmax+gfsa:K=5,mode=power,wK=0.3{remedies}", dim=12, heads=2, max_len=20
+    )
+    other.load_state_dict(layer.state_dict())
+    x, shared = torch.randn(2, 20, 12), {"values": torch.randn(2, 20, 12)}
+    with observe(layer) as seen, torch.no_grad():
+        y = layer(x, None, shared)
+        expected = (other(x, None, shared) - y).norm(dim=(1, 2)) / y.norm(dim=(1, 2))
+        assert torch.allclose(output_changes(layer, seen[0][0]).float(), expected, rtol=1e-4)
+
+
 def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(sequence, "available_memory", lambda: 4 * sequence.BYTES * 1_000**2)
     require_memory(4, 1_000, torch.device("cpu"))
