@@ -89,7 +89,7 @@ class FilterState:
 
     def __post_init__(self) -> None:
         before, after = (
-            {name: np.shape(value) for name, value in weights.items()}
+            {name: np.array(value).shape for name, value in weights.items()}
             for weights in (self.initial, self.learned)
         )
         if before != after:

@@ -92,12 +92,12 @@ def test_what_layers_share_is_shown_with_each_group_of_a_packed_batch():
     x, values = torch.randn(2, len(packing.place), 8)
     with observe(layer) as layers, torch.no_grad():
         layer(x, packing, {"values": values})
-        assert len(layers[0]) > 1
-        for one in layers[0]:
-            real = mask_of(one)
-            again = layer(one.x, one.keep, one.shared)
-            assert torch.allclose(again[real], one.y[real], atol=1e-6)
-            assert not torch.allclose(layer(one.x, one.keep)[real], one.y[real], atol=1e-2)
+    assert len(layers[0]) > 1
+    for one in layers[0]:
+        real = mask_of(one)
+        again = layer(one.x, one.keep, one.shared)
+        assert torch.allclose(again[real], one.y[real], atol=1e-6)
+        assert not torch.allclose(layer(one.x, one.keep)[real], one.y[real], atol=1e-2)
 
 
 def mask_of(one):
