@@ -173,7 +173,7 @@ def layer_of(i: int, watched: Watched, run: Finished) -> Layer:
 
 
 def swaps_of(run: Finished, chosen: Chosen, test: bool) -> list[Swap]:
-    """On whole sequences; none where no filter has both forms."""
+    """On whole sequences; none where no filter has two forms that differ."""
     model = run.module.model
     if not swappable(model):
         return []

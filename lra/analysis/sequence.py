@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from attention_zoo import (
     UnsupportedError,
     UsageError,
 )
+from gfsa import GraphFilter
 from gfsa.analysis import (
     Dominance,
     Observation,
@@ -55,8 +57,9 @@ class Measured:
     gap: tuple[Tensor, Tensor] | None
 
 
-def has_taylor_form(graph_filter: object) -> bool:
-    return getattr(graph_filter, "mode", None) in ("taylor", "power")
+def has_taylor_form(one: Filter) -> TypeGuard[GraphFilter]:
+    """Others may have a `mode` that means something else."""
+    return isinstance(one, GraphFilter)
 
 
 def rank_of(operator: AttentionOperator) -> int | None:

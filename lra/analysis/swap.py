@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo import Filter
+from gfsa import GraphFilter
 from gfsa.analysis import Observation
 from lra.analysis.sequence import has_taylor_form
 from lra.config import RunConfig
@@ -17,17 +19,18 @@ from lra.results.analysis import Swap
 from lra.training.evaluation import Evaluation
 from lra.training.fit import padding
 
-OTHER = {"taylor": "power", "power": "taylor"}
+OTHER: dict[str, Literal["taylor", "power"]] = {"taylor": "power", "power": "taylor"}
 
 
-def swappable(model: nn.Module) -> list[Filter]:
-    """The filters that have both forms."""
-    return [one for one in model.modules() if isinstance(one, Filter) and has_taylor_form(one)]
+def swappable(model: nn.Module) -> list[GraphFilter]:
+    """The filters whose two forms differ: those of K ≥ 3."""
+    found = [one for one in model.modules() if isinstance(one, Filter) and has_taylor_form(one)]
+    return [one for one in found if one.K > 2]
 
 
 @contextmanager
 def swapped(model: nn.Module) -> Iterator[None]:
-    """Inside it, every filter of a model has the other form, with the weights it has."""
+    """Inside it, every filter of K ≥ 3 has the other form, with the weights it has."""
     filters = swappable(model)
     for one in filters:
         one.mode = OTHER[one.mode]
