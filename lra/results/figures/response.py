@@ -1,6 +1,7 @@
 """What filters make of each part of the spectrum: |h(λ)|, and the Fourier form apart."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,8 +36,9 @@ def _chart_of_responses(found: Analyses, panels: list[Panel]) -> Chart:
         "Response of the filters on the spectrum",
         panels,
         [
-            "|h(λ)| of the learned filter at the eigenvalues λ of its Ā, means over heads at each "
-            f"rank; what is below {LEAST:g} is not drawn. Dots: |λ|, that of Ā itself."
+            "Each mark: |h(λ)| of the learned filter at an eigenvalue λ of its Ā, means over heads "
+            "at one rank of |λ|. Signs and phases of λ are left out, so that marks of nearly equal "
+            f"|λ| may differ. What is below {LEAST:g} is not drawn. Dotted: |λ|, that of Ā itself."
         ],
         "By how much the learned filters scale the eigenvectors of Ā, against the eigenvalue.",
     )
@@ -55,7 +57,9 @@ def _spectral(found: Analyses, number: int) -> Panel:
             ends = [{"|λ|": x, "|h(λ)|": points[x]} for x in (min(points), max(points))]
             if None not in zeros:
                 ends.insert(0, {"|λ|": 0.0, "|h(λ)|": float(np.mean(zeros))})
-            series.append(line(attention, points, [{"layer": number, **end} for end in ends]))
+            numbers = [{"layer": number, **end} for end in ends]
+            # Between two eigenvalues there is no λ at which h was looked at.
+            series.append(replace(line(attention, points, numbers), joined=False))
     at = [x for one in series for x in one.x] or [LEAST, 1.0]
     guide = Series(None, [min(at), max(at)], [min(at), max(at)], joined=True, texts=["|λ|", ""])
     values = [y for one in [*series, guide] for y in one.y]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lra.results.figures.analyses import mean_at
@@ -94,6 +96,21 @@ def test_weights_of_seeds_are_means_with_bars_and_collapsed_heads_are_counted():
     assert "Heads that collapsed, to within 1 %: linear+gfsa: 1 of 2 to zero." in chart.notes
 
 
+def test_each_start_is_drawn_as_lines_of_few_and_dashes_of_many():
+    def charted(*starts):
+        heads = [
+            head(filters=[replace(state(), initial={"w0": 0.0, "wK": start})], response=(1, 1, 1.0))
+            for start in starts
+        ]
+        (chart,) = weight_charts([(record("linear+gfsa"), filtered(layers=[layer(1, heads)]))])
+        return [(one.x, one.y) for one in chart.panels[1].series if one.attention is None]
+
+    assert charted(0.25, 0.5, 0.25) == [([-0.5, 2.5], [0.25, 0.25]), ([-0.5, 2.5], [0.5, 0.5])]
+    found = charted(0.1, 0.2, 0.3)
+    assert [y for _, y in found] == [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]
+    assert [x for x, _ in found] == [pytest.approx([i - 0.2, i + 0.2]) for i in range(3)]
+
+
 def test_lists_of_weights_and_second_filters_have_panels_of_their_own_four_to_a_chart():
     heads = [head(filters=[state(c=[0.1, 0.2]), state(0.7)], response=(1.5, 0.75, 0.5))]
     first, second = weight_charts([(record("linear+gfsa"), filtered(layers=[layer(1, heads)]))])
@@ -125,6 +142,7 @@ def test_responses_stand_against_the_eigenvalues_beside_those_of_the_attention_i
     panel = response.panels[0]
     marks, guide = panel.series
     assert dict(zip(marks.x, marks.y, strict=True)) == {0.25: 0.5, 0.5: 0.75, 1.0: 1.5}
+    assert not marks.joined and "Signs and phases of λ are left out" in response.notes[0]
     assert (guide.attention, guide.x, guide.y) == (None, [0.25, 1.0], [0.25, 1.0])
     assert response.numbers[0] == {
         **{"attention": "linear+gfsa", "layer": 1, "|λ|": 0.0, "|h(λ)|": 0.125}
