@@ -20,7 +20,7 @@ from lra.analysis.summary import filter_states, head_of, mean, ranks_of
 from lra.analysis.swap import output_changes, swap, swappable
 from lra.evaluate import Finished, open_run
 from lra.failures import OutOfMemory, memory_errors
-from lra.results.analysis import SCHEMA, Analysis, Layer, Subset, Swap
+from lra.results.analysis import FREQUENCIES, SCHEMA, Analysis, Layer, Subset, Swap
 from lra.run.describe import now, with_plugins
 from lra.system.environment import environment
 from lra.training.fit import padding
@@ -108,6 +108,7 @@ def analyze(
             shortest=min(lengths),
             longest=max(lengths),
         ),
+        frequencies=FREQUENCIES,
         layers=[layer_of(i, one, run) for i, one in enumerate(layers)],
         depth=[depth_of(blocks, of) for blocks, of in enumerate(depth)],
         swaps=swaps,

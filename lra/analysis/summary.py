@@ -63,7 +63,7 @@ def head_of(
     filtered, of_filtered = given("fourier_filtered"), given("dominance_filtered")
     second = [one.eigenvalues[h, 1:2].abs().sum() for one in measured]  # 0 where there is but one
     return Head(
-        eigenvalues=at_ranks(one.eigenvalues for one in measured),
+        eigenvalue_magnitudes=at_ranks(one.eigenvalues for one in measured),
         singular_values=at_ranks(one.singular_values for one in measured),
         second=mean(second),
         fourier=fourier_mean([one.fourier[h] for one in measured]),

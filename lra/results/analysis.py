@@ -109,12 +109,12 @@ class Shares:
 
 @frozen
 class Head:
-    """eigenvalues, singular_values, response: |λ|, σ and |h(λ)| at the ranks of the layer, largest
-    first. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES. base_distance:
+    """eigenvalue_magnitudes, singular_values, response: |λ|, σ and |h(λ)| at the ranks of the layer,
+    those of the largest |λ| and σ first. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES. base_distance:
     from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the filters make of
     it. None where there is no filter, or none that is a polynomial of Ā."""
 
-    eigenvalues: Numbers
+    eigenvalue_magnitudes: Numbers
     singular_values: Numbers
     second: Number
     fourier: Numbers
@@ -134,7 +134,8 @@ class Head:
 @frozen
 class Layer:
     """operator: its class. rank: R of its factors, from which the spectra of more than R tokens are
-    exact; None for an operator without, whose Ā was written down. output_change: ‖y' − y‖/‖y‖ of
+    exact; None for an operator without, whose Ā was written down. ranks: of which the numbers of
+    the heads are, up to those that the shortest sequence has. output_change: ‖y' − y‖/‖y‖ of
     the layer's output with the other of Taylor and power in the filter, on the layer's own
     input."""
 
@@ -147,14 +148,14 @@ class Layer:
 
     def __post_init__(self) -> None:
         for head in self.heads:
-            for name in ("eigenvalues", "singular_values", "response"):
+            for name in ("eigenvalue_magnitudes", "singular_values", "response"):
                 _require_length(name, getattr(head, name), len(self.ranks))
 
 
 @frozen
 class Depth:
     """The hidden state after so many blocks, 0 for what goes into the first. singular_values: σ/σ₁
-    at the ranks."""
+    at the ranks, up to those that the shortest sequence has."""
 
     blocks: Count
     high_over_low: Number
@@ -182,7 +183,8 @@ class Swap:
 @frozen
 class Analysis:
     """identity, checkpoint: of the run, by its record. assumptions: of the shares by dominance.
-    precision: in which the model ran, and the spectra were computed."""
+    precision: in which the model ran, and the spectra were computed. frequencies: of the Fourier
+    forms, in cycles a token."""
 
     schema: Annotated[int, AfterValidator(_require_ours)]
     identity: str
@@ -195,10 +197,15 @@ class Analysis:
     precision: str
     assumptions: str
     subset: Subset
+    frequencies: list[float]
     layers: Some[Layer]
     depth: Some[Depth]
     swaps: list[Swap]
     environment: Environment
+
+    def __post_init__(self) -> None:
+        if self.frequencies != FREQUENCIES:
+            raise UsageError("frequencies must be 0, 1/64, …, 1/2")
 
 
 def write_analysis(folder: Path, analysis: Analysis) -> Path:

@@ -49,7 +49,7 @@ def _spectral(found: Analyses, number: int) -> Panel:
     for attention in found.of:
         layers = [one for one in found.layers_of(attention, number) if _responds(one)]
         values = mean_at(layers, lambda layer: layer.ranks, lambda head: head.response)
-        at = mean_at(layers, lambda layer: layer.ranks, lambda head: head.eigenvalues)
+        at = mean_at(layers, lambda layer: layer.ranks, lambda head: head.eigenvalue_magnitudes)
         pairs = sorted((at[rank], values[rank]) for rank in at if rank in values)
         points = {x: y for x, y in pairs if min(x, y) >= LEAST}
         zeros = [head.at_zero for layer in layers for head in layer.heads]

@@ -120,6 +120,9 @@ def _singular_values(found: Analyses) -> Chart:
         "hidden-singular-values",
         "Singular values of the hidden states",
         panels,
-        [f"By rank, over the largest; what is below {LEAST:g} is not drawn."],
+        [
+            "By rank, over the largest, up to the ranks that the shortest sequence has; what is "
+            f"below {LEAST:g} is not drawn."
+        ],
         "The faster these fall, the fewer directions the tokens lie in.",
     )

@@ -52,9 +52,9 @@ def test_every_number_of_the_issue_is_there(analyzed):
             for name in ("w0", "w1", "wK"):
                 assert state.initial[name] == record.filters.initial[i][0][name][h]
                 assert state.learned[name] == record.filters.learned[i][0][name][h]
-            assert head.eigenvalues[0] == pytest.approx(1, abs=1e-5)  # rows sum to 1
-            assert head.eigenvalues == sorted(head.eigenvalues, reverse=True)
-            assert len(head.eigenvalues) == len(head.response) == len(layer.ranks)
+            assert head.eigenvalue_magnitudes[0] == pytest.approx(1, abs=1e-5)  # rows sum to 1
+            assert head.eigenvalue_magnitudes == sorted(head.eigenvalue_magnitudes, reverse=True)
+            assert len(head.eigenvalue_magnitudes) == len(head.response) == len(layer.ranks)
             assert len(head.fourier) == len(head.fourier_filtered) == len(FREQUENCIES)
             w0, w1, wK = state.learned.values()
             assert state.moved == pytest.approx((w0**2 + (w1 - 1) ** 2 + wK**2) ** 0.5, rel=1e-5)
@@ -65,6 +65,7 @@ def test_every_number_of_the_issue_is_there(analyzed):
     said = [(one.mode, one.split, one.before.count, one.after.count) for one in found.swaps]
     assert said == [("power", "val subset", 5, 5), ("power", "test", 50, 50)]
     assert found.swaps[1].before.accuracy == record.test.accuracy
+    assert found.frequencies == FREQUENCIES
     assert "one head" in found.assumptions and "no normalisation" in found.assumptions
 
 

@@ -127,6 +127,7 @@ def test_spectra_are_means_over_heads_without_what_is_rounding():
     assert lines(panel) == {"linear": {1: 1, 2: pytest.approx(0.3)}}
     assert lines(singular.panels[0]) == {"linear": {1: 2, 2: pytest.approx(0.6)}}
     assert panel.x.log and panel.y.log and panel.y.title == "layer 1: |λ|"
+    assert "up to the ranks that the shortest sequence has" in eigenvalues.notes[0]
     assert "|λ₂| is largest for linear (0.3)" in eigenvalues.summary
     assert [row["rank"] for row in eigenvalues.numbers] == [1, 2]
 
@@ -178,7 +179,7 @@ def test_subsets_and_machines_are_stated():
 
 def test_curves_of_other_ranks_meet_where_both_are():
     layers = [layer(1, ranks=(1, 2, 5)), layer(1, [head((0.0, 1.0, None))], ranks=(1, 5, 9))]
-    found = mean_at(layers, lambda one: one.ranks, lambda one: one.eigenvalues)
+    found = mean_at(layers, lambda one: one.ranks, lambda one: one.eigenvalue_magnitudes)
     assert found == {1: 0.5, 5: pytest.approx(0.625)}
 
 
