@@ -64,13 +64,13 @@ def analyze(
         length: tokens to which each sequence is cut, but for the accuracies of swaps
         test: whether swaps are evaluated on the test split, too
         accelerator: None for the one of the record
-        say: is told what makes it slow
+        say: is told what makes it slow, and of data that are made
         progress: is told what is done now
 
     Raises:
         UsageError: the run has no checkpoint, or no attention that gives its Ā in this memory
     """
-    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
+    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins, say=say)
     chosen = choose(run.store.splits["val"], examples, length)
     device = torch.device(run.config.accelerator)
     model = run.module.model.to(device).eval()

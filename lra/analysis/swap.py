@@ -54,11 +54,12 @@ def output_changes(layer: nn.Module, one: Observation) -> Tensor:
 
 def swap(model: nn.Module, split: Split, name: str, config: RunConfig) -> Swap:
     """Accuracy on a split before and after."""
-    mode = OTHER[swappable(model)[0].mode]
+    modes = {OTHER[one.mode] for one in swappable(model)}
     before, labels = predictions(model, split, config)
     with swapped(model):
         after, _ = predictions(model, split, config)
     changed = (before.argmax(-1) != after.argmax(-1)).double().mean().item()
+    mode = modes.pop() if len(modes) == 1 else "mixed"
     return Swap(mode, name, evaluated(before, labels), evaluated(after, labels), changed)
 
 

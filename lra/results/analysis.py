@@ -48,7 +48,7 @@ def _require_length(name: str, values: Numbers | None, length: int) -> None:
 class Subset:
     """The examples that were looked at: drawn from the validation split by `seed`, the same for all
     runs on these data. sequences: two an example where examples are pairs; tokens: of all of them,
-    shortest and longest: of one, after `length`, to which each was cut where it is not None."""
+    shortest and longest: of one, after `length`, to which longer ones were cut; None for whole ones."""
 
     split: Literal["val"]
     seed: int
@@ -58,6 +58,13 @@ class Subset:
     tokens: Count
     shortest: Count
     longest: Count
+
+    @property
+    def cut(self) -> str:
+        """`cut to at most 64 tokens`; nothing where no sequence was as long."""
+        if self.length is None or self.longest < self.length:
+            return ""
+        return f"cut to at most {self.length:,} tokens"
 
 
 @frozen
@@ -109,10 +116,10 @@ class Shares:
 
 @frozen
 class Head:
-    """eigenvalue_magnitudes, singular_values, response: |λ|, σ and |h(λ)| at the ranks of the layer,
-    those of the largest |λ| and σ first. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES. base_distance:
-    from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the filters make of
-    it. None where there is no filter, or none that is a polynomial of Ā."""
+    """eigenvalue_magnitudes, singular_values, response: |λ|, σ and |h(λ)| at the layer's ranks, by
+    falling |λ| and σ. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES.
+    base_distance: from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the
+    filters make of it. None where there is no filter, or none that is a polynomial of Ā."""
 
     eigenvalue_magnitudes: Numbers
     singular_values: Numbers
@@ -170,10 +177,10 @@ class Depth:
 
 @frozen
 class Swap:
-    """Accuracy with `mode` put in the place of the one that was trained, without training. changed:
-    share of the predictions."""
+    """Accuracy with every filter of K ≥ 3 in the other form, without training. mode: that form;
+    `mixed` where some filters had one and some the other. changed: share of the predictions."""
 
-    mode: Literal["taylor", "power"]
+    mode: Literal["taylor", "power", "mixed"]
     split: Literal["val subset", "test"]
     before: Evaluation
     after: Evaluation

@@ -30,9 +30,12 @@ def _chart(found: Analyses) -> Chart:
     )
     ends = {one.attention: one.y[-1] for one in panels[1].series if not one.thin}
     if ends:
-        most = max(ends, key=lambda name: ends[name])
-        text += f" After the last block {most} has the most similar tokens, cosine "
-        text += f"{figure(ends[most])}."
+        most = figure(max(ends.values()))
+        top = [name for name, cosine in ends.items() if figure(cosine) == most]
+        which = f"{', '.join(top)} {'has' if len(top) == 1 else 'have'} the most similar tokens"
+        if len(top) == len(ends) > 1:
+            which = "all have equally similar tokens"
+        text += f" After the last block {which}, cosine {most}."
     return found.chart(
         "smoothing",
         "Smoothing through depth",

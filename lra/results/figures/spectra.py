@@ -47,8 +47,8 @@ def _chart(found: Analyses, kind: str) -> Chart:
         f"{kind.replace('-', ' ').capitalize()} of Ā",
         panels,
         [
-            f"{symbol} of Ā without filters by its rank, means over heads, up to the ranks that the "
-            f"shortest sequence has; values below {LEAST:g} are not drawn."
+            f"{symbol} of Ā without filters by its rank, means over heads, up to the ranks that "
+            f"the shortest sequence has; values below {LEAST:g} are not drawn."
         ],
         text,
     )
