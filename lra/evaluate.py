@@ -50,8 +50,11 @@ def open_run(
     plugins: tuple[str, ...] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Finished:
-    """accelerator: None for the one of the record. say: is told of data that are made. Raises UsageError where the checkpoint is not
-    the one that the record describes, or the data are not those of the run."""
+    """accelerator: None for the one of the record. say: is told of data that are made.
+
+    Raises UsageError where the checkpoint is not the one that the record describes, or the data are
+    not those of the run.
+    """
     record = read_record(result_file(folder, RECORD))
     config = RunConfig(
         task=record.task,

@@ -47,8 +47,8 @@ def _require_length(name: str, values: Numbers | None, length: int) -> None:
 @frozen
 class Subset:
     """The examples that were looked at: drawn from the validation split by `seed`, the same for all
-    runs on these data. sequences: two an example where examples are pairs; tokens: of all of them,
-    shortest and longest: of one, after `length`, to which longer ones were cut; None for whole ones."""
+    runs on these data. sequences: two an example where examples are pairs; length: to which longer
+    ones were cut, None for whole ones; tokens: of all of them, shortest and longest: of one."""
 
     split: Literal["val"]
     seed: int

@@ -130,8 +130,8 @@ SAID = {
 }
 DEPTH = (
     "HFC/LFC: deviations of the tokens from their mean over the mean, in Frobenius norm, 0 where "
-    "all are equal. Token cosine: mean over pairs of tokens. Effective rank: exp of the entropy of the "
-    "singular values σ, 1 where all tokens lie along one direction.",
+    "all are equal. Token cosine: mean over pairs of tokens. Effective rank: exp of the entropy of "
+    "the singular values σ, 1 where all tokens lie along one direction.",
 )
 
 

@@ -116,9 +116,15 @@ def test_it_prints_tables_and_repeats_itself(results, capsys):
     folder = folder_of(results, TAYLOR)
     assert analyze(results, folder.name, "--examples", "2", "--length", "8") == 0
     out, err = capsys.readouterr()
-    for part in ("|λ₂\\|", "w0 ", "HFC/LFC", "| power    | test       |         50 |", "one head"):
+    for part in (
+        "|λ₂\\|",
+        "w0 ",
+        "HFC/LFC",
+        "| power        | test       |         50 |",
+        "one head",
+    ):
         assert part in out.replace("\\|λ", "|λ"), part
-    assert "2 examples of the validation split, seed 0, cut to 8 tokens" in out
+    assert "2 examples of the validation split, seed 0, cut to at most 8 tokens" in out
     path = folder / "analysis.json"
     assert f"written: {path}" in err
     first = json.loads(path.read_text())
@@ -225,6 +231,17 @@ def test_memory_that_runs_out_names_the_length(results, capsys, monkeypatch):
     monkeypatch.setattr("lra.analysis.run.measure", full)
     line = refused(results, capsys, folder_of(results, LINEAR).name, status=1)
     assert "memory ran out: use --length" in line
+
+
+def test_data_that_are_made_are_said(results, capsys, tmp_path):
+    name = folder_of(results, LINEAR).name
+    words = ["--examples", "1", "--results", str(results), "--data-dir", str(tmp_path / "typo")]
+    assert main(["analyze", name, *words]) == 0
+    error = capsys.readouterr().err
+    assert f"making the data in {tmp_path / 'typo'}" in error and "does not exist" in error
+    assert analyze(results, name, "--examples", "1", "--length", "100000") == 0
+    out, error = capsys.readouterr()
+    assert "cut to" not in out and "making" not in error
 
 
 def test_data_of_another_run_are_refused(results, capsys, tmp_path):

@@ -19,7 +19,7 @@ from lra.analysis.summary import (
     of_head,
     ranks_up_to,
 )
-from lra.analysis.swap import output_changes, swappable, swapped
+from lra.analysis.swap import output_changes, swap, swappable, swapped
 from lra.results.analysis import FREQUENCIES
 from tests.gfsa.analysis.matrices import blocks, circulant, dense, same_spectrum
 
@@ -144,6 +144,17 @@ def test_a_filter_that_is_no_polynomial_has_a_fourier_form_alone(centred):
     assert head.fourier[1:4] == head.fourier_filtered[1:4] == [None] * 3
     assert head.fourier_filtered[4:] == pytest.approx(head.fourier[4:])
     assert swappable(layer) == [] and measured[0].gap is None
+
+
+@pytest.mark.parametrize(
+    ("second", "mode"), [("gfsa:K=4,mode=power", "mixed"), ("gfsa:K=2,mode=power", "power")]
+)
+def test_a_swap_names_the_form_that_all_filters_get(monkeypatch, second, mode):
+    logits = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])
+    monkeypatch.setattr("lra.analysis.swap.predictions", lambda *_: logits)
+    layer, _ = observed(f"softmax+gfsa:K=3+{second}")
+    found = swap(layer, None, "test", None)
+    assert (found.mode, found.before.accuracy, found.changed) == (mode, 0.5, 0)
 
 
 def test_another_filters_mode_is_no_form_of_gfsa(monkeypatch):

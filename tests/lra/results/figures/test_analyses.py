@@ -171,10 +171,24 @@ def test_what_is_not_comparable_or_not_analyzed_is_apart_and_named():
 
 
 def test_subsets_and_machines_are_stated():
-    chart, _ = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=64))])
+    chart, _ = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=12))])
     note = next(one for one in chart.notes if one.startswith("Analyzed on"))
-    assert "different subsets: 16 validation examples; 16 validation examples cut to 64" in note
+    assert (
+        "different subsets: 16 validation examples; 16 validation examples cut to at most 12 tokens"
+        in note
+    )
     assert "Some CPU" in note
+    uncut = [(record(), analysis(length=13)), (record("relu"), analysis("relu"))]
+    assert "Analyzed on 16 validation examples." in " ".join(smoothing_charts(uncut)[0].notes)
+
+
+def test_equally_similar_tokens_name_no_most_similar_attention():
+    ends = {"linear": 0.9961, "relu": 0.9962, "softmax": 0.5}
+    runs = [(record(n), analysis(n, depths=[depth(0, 1, x)])) for n, x in ends.items()]
+    assert "linear, relu have the most similar tokens, cosine 0.996." in (
+        smoothing_charts(runs)[0].summary
+    )
+    assert "all have equally similar tokens, cosine 0.996." in smoothing_charts(runs[:2])[0].summary
 
 
 def test_curves_of_other_ranks_meet_where_both_are():
