@@ -27,8 +27,8 @@ class Row:
 
     @property
     def moved(self) -> Number:
-        """In all filters together."""
-        norms = [one.moved for one in self.of.filters]
+        """In all filters together; None where they have no weights."""
+        norms = [one.moved for one in self.of.filters if one.learned]
         return None if None in norms or not norms else math.hypot(*norms)
 
     @property
@@ -121,7 +121,7 @@ SWAPS: list[Column[Swap]] = [
 # What stands under the tables of each column that has numbers.
 SAID = {
     WEIGHTS: "Weights: a head's numbers before and after training; of several filters in order.",
-    MOVED: "Moved: the norm of the change of all of them{moved}.",
+    MOVED: "Moved: the norm of the change of all of a head's weights{moved}.",
     COLLAPSED: "Collapsed to: what the filter's polynomial h has become on [−1, 1], to within 1 %.",
     DISTANCE: "Distance to c Ā: from the nearest multiple of Ā on its eigenvalues, the largest "
     "difference over the largest value of h.",
@@ -148,9 +148,12 @@ def analysis_tables(found: Analysis) -> list[Table]:
     ]
     if found.swaps:
         changes = ", ".join(figure(_percent(layer.output_change)) for layer in found.layers)
+        mixed = "; mixed: some had one, some the other" * any(
+            one.mode == "mixed" for one in found.swaps
+        )
         caption = [
             "Each filter of K ≥ 3 has the other of its two forms, Taylor and power, with the "
-            f"weights as they are. Change of each layer's output on its own input: {changes} %."
+            f"weights as they are{mixed}. Change of each layer's output on its own input: {changes} %."
         ]
         title = f"{about}: Taylor and power in each other's place, without training"
         tables.append(Table.of("swaps", title, SWAPS, found.swaps, caption))
@@ -172,7 +175,7 @@ def _heads_caption(found: Analysis, rows: Sequence[Row]) -> list[str]:
     )
     if ranks and found.subset.shortest <= ranks[-1]:
         exact += "; of sequences of no more tokens than that, from Ā, written down"
-    moved = [row.moved for row in rows if row.of.filters]
+    moved = [row.moved for row in rows if any(one.learned for one in row.of.filters)]
     mean = f", {figure(fmean(moved))} on average" if moved and None not in moved else ""
     first = ", of the first filter" if any(len(row.of.filters) > 1 for row in rows) else ""
     shown = [column.name for column in HEADS if not callable(column.shown) or column.shown(rows)]

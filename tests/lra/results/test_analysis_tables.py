@@ -54,6 +54,8 @@ def test_only_columns_with_numbers_are_there_and_explained():
     for table in (heads_of(mean, response=None), heads_of(response=None)):
         text = " ".join([*table.columns, *table.caption]).lower()
         assert not any(word in text for word in ("collapsed", "distance to", "taylor"))
+    bare = replace(mean, initial={}, learned={}, moved=0.0)
+    assert not {"weights", "moved"} & set(heads_of(bare, response=None).columns)
     text = " ".join(heads_of(state()).caption)
     assert all(word in text for word in ("Collapsed to:", "Distance to c Ā:", "Taylor and power:"))
     assert "‖Ā‖: its spectral norm" in text
@@ -79,6 +81,8 @@ def test_filters_of_both_forms_are_changed_to_neither():
     table = analysis_tables(filtered(swaps=swaps))[-1]
     assert cell(table, "changed to") == "mixed"
     assert "Each filter of K ≥ 3 has the other of its two forms" in table.caption[0]
+    assert "mixed: some had one, some the other" in table.caption[0]
+    assert "mixed" not in analysis_tables(filtered())[-1].caption[0]
 
 
 def test_the_gap_of_a_power_that_is_zero_is_missing():
