@@ -153,7 +153,8 @@ def analysis_tables(found: Analysis) -> list[Table]:
         )
         caption = [
             "Each filter of K ≥ 3 has the other of its two forms, Taylor and power, with the "
-            f"weights as they are{mixed}. Change of each layer's output on its own input: {changes} %."
+            f"weights as they are{mixed}. Change of each layer's output on its own input: "
+            f"{changes} %."
         ]
         title = f"{about}: Taylor and power in each other's place, without training"
         tables.append(Table.of("swaps", title, SWAPS, found.swaps, caption))
@@ -169,7 +170,8 @@ def analysis_tables(found: Analysis) -> list[Table]:
 
 
 def _heads_caption(found: Analysis, rows: Sequence[Row]) -> list[str]:
-    ranks = sorted({layer.rank for layer in found.layers if layer.rank})
+    longest = found.subset.longest
+    ranks = sorted({layer.rank for layer in found.layers if layer.rank and layer.rank < longest})
     exact = (
         f"the factors of Ā, of rank {', '.join(map(str, ranks))}" if ranks else "Ā, written down"
     )

@@ -73,6 +73,7 @@ def test_short_sequences_are_said_to_be_written_down():
     said = "of sequences of no more tokens than that, from Ā, written down"
     assert said in heads_of(shortest=8).caption[0]
     assert said not in heads_of(shortest=9).caption[0]
+    assert heads_of(shortest=8, longest=8).caption[0].startswith("Spectra from Ā, written down.")
 
 
 def test_filters_of_both_forms_are_changed_to_neither():
