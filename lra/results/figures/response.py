@@ -80,8 +80,8 @@ def _chart_of_fourier(found: Analyses) -> Chart:
         [
             "|diag(F H F⁻¹)|, F the Fourier transform over the tokens, H the Ā of the layer or its "
             "filter of Ā, means over heads: the picture of the literature. It is |h(λ)| only for a "
-            "circulant Ā, and shows nothing of what goes from one frequency to another. 0: the "
-            "mean over tokens. A sequence of N tokens has no frequency between 0 and 1/N, and "
+            "circulant Ā, and shows nothing of what goes from one frequency to another. Mark at 0: "
+            "the mean over tokens. A sequence of N tokens has no frequency between 0 and 1/N, and "
             f"counts from 1/N on. What is below {LEAST:g} is not drawn."
         ],
         f"How much of each frequency the layers of {counted(len(found.of), 'attention')} return at "
@@ -102,9 +102,12 @@ def _fourier(found: Analyses, number: int) -> Panel:
             for at in (0, 0.25, 0.5)
             if at in points
         ]
-        points = {at: value for at, value in points.items() if value >= LEAST}
-        if points:
-            series.append(line(attention, points, numbers))
+        drawn = {at: value for at, value in points.items() if value >= LEAST}
+        constant = {0: drawn.pop(0)} if 0 in drawn else {}
+        # Apart, since between the mean over tokens and the first frequency there is nothing.
+        parts = [line(attention, drawn), replace(line(attention, constant), joined=False)]
+        parts = [one for one in parts if one.x]
+        series += [replace(one, numbers=() if i else numbers) for i, one in enumerate(parts)]
     values = [y for one in series for y in one.y] or [1.0]
     y = log_axis(f"layer {number}: |diag(F H F⁻¹)|", values)
     return Panel(Axis("cycles a token"), y, series)

@@ -148,8 +148,14 @@ def test_responses_stand_against_the_eigenvalues_beside_those_of_the_attention_i
     assert response.numbers[0] == {
         **{"attention": "linear+gfsa", "layer": 1, "|λ|": 0.0, "|h(λ)|": 0.125}
     }
-    assert lines(fourier.panels[1])["linear"][0.25] == 0.5
-    assert lines(fourier.panels[1])["linear+gfsa"][0.25] == 1.0
+    drawn = [(one.attention, one.joined, one.x[0], one.y[0]) for one in fourier.panels[1].series]
+    assert drawn == [
+        *(("linear", True, 1 / 64, 0.5), ("linear", False, 0, 0.5)),
+        *(("linear+gfsa", True, 1 / 64, 1.0), ("linear+gfsa", False, 0, 1.0)),
+    ], "the mean over tokens is a mark of its own"
+    legend = draw(fourier, Looks(["linear", "linear+gfsa"])).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ["linear", "linear+gfsa"]
+    assert [row["cycles a token"] for row in fourier.numbers] == [0, 0.25, 0.5] * 4
     assert "only for a circulant Ā" in " ".join(fourier.notes)
 
 
