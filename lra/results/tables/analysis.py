@@ -42,17 +42,15 @@ class Row:
     def weights(self) -> str | None:
         """`w0 0 → 0.01, w1 1 → 0.9` of each filter, from start to end: numbers alone; lists are
         long, and stand in the file."""
-        return (
-            "; ".join(
-                ", ".join(
-                    f"{name} {change(start, end)}"
-                    for name, end in one.learned.items()
-                    if isinstance(end, float) and isinstance(start := one.initial[name], float)
-                )
-                for one in self.of.filters
+        texts = [
+            ", ".join(
+                f"{name} {change(start, end)}"
+                for name, end in one.learned.items()
+                if isinstance(end, float) and isinstance(start := one.initial[name], float)
             )
-            or None
-        )
+            for one in self.of.filters
+        ]
+        return "; ".join(text or MISSING for text in texts) if any(texts) else None
 
 
 def change(start: float, end: float) -> str:

@@ -45,6 +45,9 @@ def test_of_stacked_filters_each_is_told():
     assert cell(table, "‖Taylor − power‖ / ‖power‖") == "0.25"
     text = " ".join(table.caption)
     assert "5 on average" in text and "in spectral norm, of the first filter." in text
+    listed = replace(first, initial={"c": [0.0, 1.0]}, learned={"c": [0.5, 1.0]})
+    assert cell(heads_of(listed, first), "weights") == "–; w0 0 → 0, wK 0 → 0.25"
+    assert "weights" not in heads_of(listed, listed).columns
     assert "first filter" not in " ".join(heads_of(first).caption)
 
 
