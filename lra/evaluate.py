@@ -1,5 +1,6 @@
 """A finished run's checkpoint, evaluated again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,9 +48,13 @@ def open_run(
     *,
     accelerator: str | None = None,
     plugins: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None,
 ) -> Finished:
-    """accelerator: None for the one of the record. Raises UsageError where the checkpoint is not
-    the one that the record describes, or the data are not those of the run."""
+    """accelerator: None for the one of the record. say: is told of data that are made.
+
+    Raises UsageError where the checkpoint is not the one that the record describes, or the data are
+    not those of the run.
+    """
     record = read_record(result_file(folder, RECORD))
     config = RunConfig(
         task=record.task,
@@ -71,7 +76,7 @@ def open_run(
             f"{checkpoint} is missing, or not the checkpoint that {RECORD} describes: repeat the "
             "run with --rerun"
         )
-    store = open_data(config, data_dir, lambda line: None)
+    store = open_data(config, data_dir, say)
     model = build_model(config.attention, config.protocol, config.task, config.seed)
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model.load_state_dict(content["state_dict"])

@@ -23,12 +23,14 @@ class State:
 @dataclass(frozen=True)
 class Observation:
     """One application of an attention layer, of a packed batch to one group of examples. x: what
-    goes into the layer; y: what it returns, both (B, N, C). operator: with its filters on it."""
+    goes into the layer; y: what it returns, both (B, N, C). operator: with its filters on it.
+    shared: what layers hand to each other, as the layer takes it; None where it was given none."""
 
     x: Tensor
     y: Tensor
     keep: Tensor | None
     operator: AttentionOperator
+    shared: dict[str, Tensor] | None = None
 
     @property
     def base(self) -> AttentionOperator:
@@ -86,7 +88,7 @@ def states(modules: Iterable[nn.Module]) -> Iterator[list[list[State]]]:
             def hook(
                 _: nn.Module, given: tuple[Any, ...], named: dict[str, Any], y: Tensor, i: int = i
             ) -> None:
-                x, keep = _arguments(*given, **named)
+                x, keep, _ = _arguments(*given, **named)
                 if i == 0:
                     seen[0] += [State(part, mask) for mask, part in _padded(keep, x)]
                 seen[i + 1] += [State(part, mask) for mask, part in _padded(keep, y)]
@@ -106,12 +108,15 @@ def _watch_layer(
     layer: SelfAttention, operators: list[AttentionOperator], into: list[Observation]
 ) -> Any:
     def hook(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any], y: Tensor) -> None:
-        x, keep = _arguments(*given, **named)
+        x, keep, shared = _arguments(*given, **named)
         made = [*operators]
         operators.clear()
-        parts = _padded(keep, x, y, whole=layer.attention.shares)
-        for operator, (mask, *pair) in zip(made, parts, strict=False):  # none of no tokens
-            one = Observation(pair[0], pair[1], mask, operator)
+        names = [] if shared is None else list(shared)
+        handed = [shared[name] for name in names]
+        parts = _padded(keep, x, y, *handed, whole=layer.attention.shares)
+        for operator, (mask, x, y, *rest) in zip(made, parts, strict=False):  # none of no tokens
+            of_group = None if shared is None else dict(zip(names, rest, strict=True))
+            one = Observation(x, y, mask, operator, of_group)
             if one.base.lengths:
                 raise UsageError(
                     f"{len(one.base.lengths)} examples went through one kernel as one sequence; "
@@ -123,9 +128,13 @@ def _watch_layer(
 
 
 def _arguments(
-    x: Tensor, keep: Tensor | Packing | None = None, *further: Any, **named: Any
-) -> tuple[Tensor, Any]:
-    return x, keep
+    x: Tensor,
+    keep: Tensor | Packing | None = None,
+    shared: dict[str, Tensor] | None = None,
+    *further: Any,
+    **named: Any,
+) -> tuple[Tensor, Any, Any]:
+    return x, keep, shared
 
 
 def _padded(

@@ -25,7 +25,8 @@ def eigenvalues(operator: AttentionOperator) -> Tensor:
     else:
         left, right = parts
         square = right @ left
-    found = torch.linalg.eigvals(square)
+    # Of a matrix near rank one LAPACK's real solver may not converge, where the complex one does.
+    found = torch.linalg.eigvals(square + 0j)
     order = found.abs().argsort(dim=-1, descending=True, stable=True)
     return found.gather(-1, order)
 

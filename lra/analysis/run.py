@@ -20,7 +20,7 @@ from lra.analysis.summary import filter_states, head_of, mean, ranks_of
 from lra.analysis.swap import output_changes, swap, swappable
 from lra.evaluate import Finished, open_run
 from lra.failures import OutOfMemory, memory_errors
-from lra.results.analysis import SCHEMA, Analysis, Layer, Subset, Swap
+from lra.results.analysis import FREQUENCIES, SCHEMA, Analysis, Layer, Subset, Swap
 from lra.run.describe import now, with_plugins
 from lra.system.environment import environment
 from lra.training.fit import padding
@@ -64,13 +64,13 @@ def analyze(
         length: tokens to which each sequence is cut, but for the accuracies of swaps
         test: whether swaps are evaluated on the test split, too
         accelerator: None for the one of the record
-        say: is told what makes it slow
+        say: is told what makes it slow, and of data that are made
         progress: is told what is done now
 
     Raises:
         UsageError: the run has no checkpoint, or no attention that gives its Ā in this memory
     """
-    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins)
+    run = open_run(folder, data_dir, accelerator=accelerator, plugins=plugins, say=say)
     chosen = choose(run.store.splits["val"], examples, length)
     device = torch.device(run.config.accelerator)
     model = run.module.model.to(device).eval()
@@ -108,6 +108,7 @@ def analyze(
             shortest=min(lengths),
             longest=max(lengths),
         ),
+        frequencies=FREQUENCIES,
         layers=[layer_of(i, one, run) for i, one in enumerate(layers)],
         depth=[depth_of(blocks, of) for blocks, of in enumerate(depth)],
         swaps=swaps,
@@ -173,7 +174,7 @@ def layer_of(i: int, watched: Watched, run: Finished) -> Layer:
 
 
 def swaps_of(run: Finished, chosen: Chosen, test: bool) -> list[Swap]:
-    """On whole sequences; none where no filter has both forms."""
+    """On whole sequences; none where no filter has two forms that differ."""
     model = run.module.model
     if not swappable(model):
         return []

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from attention_zoo import (
     UnsupportedError,
     UsageError,
 )
+from gfsa import GraphFilter
 from gfsa.analysis import (
     Dominance,
     Observation,
@@ -55,8 +57,9 @@ class Measured:
     gap: tuple[Tensor, Tensor] | None
 
 
-def has_taylor_form(graph_filter: object) -> bool:
-    return getattr(graph_filter, "mode", None) in ("taylor", "power")
+def has_taylor_form(one: Filter) -> TypeGuard[GraphFilter]:
+    """Others may have a `mode` that means something else."""
+    return isinstance(one, GraphFilter)
 
 
 def rank_of(operator: AttentionOperator) -> int | None:
@@ -114,7 +117,7 @@ def measure(operator: AttentionOperator, filters: Sequence[Filter], maps: Tensor
         if (values := filtered_eigenvalues(filters, spectrum)) is not None:
             at_zero = filtered_eigenvalues(filters, zero)[:, 0].abs()
             distance = base_multiple(values, spectrum)[1]
-            of_filtered = dominance(values, maps)
+            of_filtered = dominance(spectrum, maps, values)
     gap = None
     if filters and has_taylor_form(filters[0]):
         K = filters[0].K
@@ -135,9 +138,15 @@ def measure(operator: AttentionOperator, filters: Sequence[Filter], maps: Tensor
 
 
 def _fourier(operator: AttentionOperator) -> np.ndarray:  # (H, frequencies)
-    """At FREQUENCIES, from the nearest of the sequence's own, between them on a line."""
-    N = operator.shape[-1]
-    own = np.unique(np.round(np.array(FREQUENCIES) * N)).astype(int)
-    own = own[own <= N // 2]
+    """At FREQUENCIES: at 0 that of the mean alone; from 1/N on a line between those of the sequence
+    itself, k/N; nan between 0 and 1/N, where it has none."""
+    N, cycles = operator.shape[-1], np.array(FREQUENCIES) * operator.shape[-1]
+    own = np.unique([np.floor(cycles), np.ceil(cycles)]).astype(int)
+    own = own[own <= N // 2]  # above ½, of a real Ā, they are those below again
     found = fourier_response(operator, frequencies=torch.from_numpy(own))[0].cpu().numpy()
-    return np.array([np.interp(FREQUENCIES, own / N, head) for head in found])
+    first = min(1, N // 2)  # of one token there is the mean alone
+    made = np.array([np.interp(cycles, own[first:], head[first:]) for head in found])
+    made[:, 0] = found[:, 0]
+    made[np.isnan(made)] = np.inf  # what overflowed counts
+    made[:, (cycles > 0) & (cycles < 1)] = np.nan
+    return made

@@ -31,6 +31,13 @@ def mean(values: Iterable[Tensor | float]) -> Number:
     return number(np.mean([float(value) for value in values]))
 
 
+def fourier_mean(rows: Sequence[np.ndarray]) -> Numbers:
+    """At each of FREQUENCIES over the sequences that have it; None where none has."""
+    known = ~np.isnan(rows)
+    total, count = np.where(known, rows, 0.0).sum(0), known.sum(0)
+    return numbers(np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0))
+
+
 def ranks_up_to(count: int) -> list[int]:
     """1, …, count, or RANKS of them that lie ever wider apart."""
     return np.unique(np.geomspace(1, max(count, 1), RANKS).round().astype(int)).tolist()
@@ -56,14 +63,14 @@ def head_of(
     filtered, of_filtered = given("fourier_filtered"), given("dominance_filtered")
     second = [one.eigenvalues[h, 1:2].abs().sum() for one in measured]  # 0 where there is but one
     return Head(
-        eigenvalues=at_ranks(one.eigenvalues for one in measured),
+        eigenvalue_magnitudes=at_ranks(one.eigenvalues for one in measured),
         singular_values=at_ranks(one.singular_values for one in measured),
         second=mean(second),
-        fourier=numbers(np.mean([one.fourier[h] for one in measured], 0)),
+        fourier=fourier_mean([one.fourier[h] for one in measured]),
         dominance=shares([one.dominance for one in measured], h),
         response=values and at_ranks(values),
         at_zero=at_zero and mean(one[h] for one in at_zero),
-        fourier_filtered=filtered and numbers(np.mean([one[h] for one in filtered], 0)),
+        fourier_filtered=filtered and fourier_mean([one[h] for one in filtered]),
         base_distance=distances and mean(one[h] for one in distances),
         dominance_filtered=of_filtered and shares(of_filtered, h),
         filters=filters,

@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from attention_zoo import UsageError
+from attention_zoo.errors import one_line
 from lra.cli.common import say
 from lra.cli.options import PROGRAM, Parser, add
 from lra.cli.values import length, positive
+from lra.failures import RunFailure
 from lra.system import interrupts
 
 EXAMPLES = 16
@@ -35,30 +38,50 @@ def parser() -> Parser:
 
 
 def carry_out(options: argparse.Namespace) -> int:
+    """A run that is refused is a line, and the others go on."""
     from lra.results.reading import find_finished
 
-    folders = dict.fromkeys(find_finished(name, options.results) for name in options.run)
+    folders: dict[Path, None] = {}
+    status = 0
+    for name in options.run:
+        try:
+            folders[find_finished(name, options.results)] = None
+        except UsageError as error:
+            status = max(status, refuse(error))
+    for folder in folders:
+        try:
+            with interrupts.obeyed():
+                look_at(folder, options)
+        except UsageError as error:
+            status = max(status, refuse(error, f"{folder.name}: "))
+    return status
+
+
+def look_at(folder: Path, options: argparse.Namespace) -> None:
     from lra.analysis.run import analyze  # with Lightning, whose import takes seconds
     from lra.results.analysis import write_analysis
     from lra.results.tables import render
     from lra.results.tables.analysis import analysis_tables
 
-    for folder in folders:
-        with interrupts.obeyed():
-            found = analyze(
-                folder,
-                options.data_dir,
-                examples=options.examples,
-                length=options.length,
-                test=not options.no_test,
-                accelerator=options.accelerator,
-                plugins=tuple(options.plugin),
-                say=say,
-                progress=progress(folder),
-            )
-        print(render(analysis_tables(found), "github"))
-        say(f"written: {write_analysis(folder, found)}")
-    return 0
+    found = analyze(
+        folder,
+        options.data_dir,
+        examples=options.examples,
+        length=options.length,
+        test=not options.no_test,
+        accelerator=options.accelerator,
+        plugins=tuple(options.plugin),
+        say=say,
+        progress=progress(folder),
+    )
+    print(render(analysis_tables(found), "github"))
+    say(f"written: {write_analysis(folder, found)}")
+
+
+def refuse(error: UsageError, run: str = "") -> int:
+    """Says it as main does; the status that it has there."""
+    say(f"{PROGRAM}: error: {run}{one_line(error)}")
+    return 1 if isinstance(error, RunFailure) else 2
 
 
 def progress(folder: Path) -> Callable[[str], None]:

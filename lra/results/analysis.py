@@ -6,8 +6,9 @@ its source, stands in the docstrings of `gfsa.analysis` and in docs/analysis.md.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from attention_zoo import UsageError
@@ -25,6 +26,8 @@ FREQUENCIES = [i / 64 for i in range(33)]
 Number = float | None
 Numbers = list[Number]
 Rank = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+Some = Annotated[list[T], Field(min_length=1)]
 
 
 def _require_ours(schema: int) -> int:
@@ -36,11 +39,16 @@ def _require_ours(schema: int) -> int:
     return schema
 
 
+def _require_length(name: str, values: Numbers | None, length: int) -> None:
+    if values is not None and len(values) != length:
+        raise UsageError(f"{name} has {len(values)} numbers, not {length}")
+
+
 @frozen
 class Subset:
     """The examples that were looked at: drawn from the validation split by `seed`, the same for all
-    runs on these data. sequences: two an example where examples are pairs; tokens: of all of them,
-    shortest and longest: of one, after `length`, to which each was cut where it is not None."""
+    runs on these data. sequences: two an example where examples are pairs; length: to which longer
+    ones were cut, None for whole ones; tokens: of all of them, shortest and longest: of one."""
 
     split: Literal["val"]
     seed: int
@@ -50,6 +58,13 @@ class Subset:
     tokens: Count
     shortest: Count
     longest: Count
+
+    @property
+    def cut(self) -> str:
+        """`cut to at most 64 tokens`; nothing where no sequence was as long."""
+        if self.length is None or self.longest < self.length:
+            return ""
+        return f"cut to at most {self.length:,} tokens"
 
 
 @frozen
@@ -79,6 +94,14 @@ class FilterState:
     distance: Number
     gap: Gap | None
 
+    def __post_init__(self) -> None:
+        before, after = (
+            {name: np.array(value).shape for name, value in weights.items()}
+            for weights in (self.initial, self.learned)
+        )
+        if before != after:
+            raise UsageError(f"the weights of {self.name} are others after training than before")
+
 
 @frozen
 class Shares:
@@ -93,12 +116,12 @@ class Shares:
 
 @frozen
 class Head:
-    """eigenvalues, singular_values, response: |λ|, σ and |h(λ)| at the ranks of the layer, largest
-    first. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES. base_distance:
-    from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the filters make of
-    it. None where there is no filter, or none that is a polynomial of Ā."""
+    """eigenvalue_magnitudes, singular_values, response: |λ|, σ and |h(λ)| at the layer's ranks, by
+    falling |λ| and σ. second: |λ₂|. at_zero: |h(0)|. fourier, fourier_filtered: at FREQUENCIES.
+    base_distance: from c Ā on the spectrum. dominance, dominance_filtered: of Ā and of what the
+    filters make of it. None where there is no filter, or none that is a polynomial of Ā."""
 
-    eigenvalues: Numbers
+    eigenvalue_magnitudes: Numbers
     singular_values: Numbers
     second: Number
     fourier: Numbers
@@ -110,41 +133,54 @@ class Head:
     dominance_filtered: Shares | None
     filters: list[FilterState]
 
+    def __post_init__(self) -> None:
+        for name in ("fourier", "fourier_filtered"):
+            _require_length(name, getattr(self, name), len(FREQUENCIES))
+
 
 @frozen
 class Layer:
     """operator: its class. rank: R of its factors, from which the spectra of more than R tokens are
-    exact; None for an operator without, whose Ā was written down. output_change: ‖y' − y‖/‖y‖ of
+    exact; None for an operator without, whose Ā was written down. ranks: of which the numbers of
+    the heads are, up to those that the shortest sequence has. output_change: ‖y' − y‖/‖y‖ of
     the layer's output with the other of Taylor and power in the filter, on the layer's own
     input."""
 
     layer: Rank
     operator: str
     rank: int | None
-    ranks: list[Rank]
-    heads: list[Head]
+    ranks: Some[Rank]
+    heads: Some[Head]
     output_change: Number
+
+    def __post_init__(self) -> None:
+        for head in self.heads:
+            for name in ("eigenvalue_magnitudes", "singular_values", "response"):
+                _require_length(name, getattr(head, name), len(self.ranks))
 
 
 @frozen
 class Depth:
     """The hidden state after so many blocks, 0 for what goes into the first. singular_values: σ/σ₁
-    at the ranks."""
+    at the ranks, up to those that the shortest sequence has."""
 
     blocks: Count
     high_over_low: Number
     cosine: Number
     effective_rank: Number
-    ranks: list[Rank]
+    ranks: Some[Rank]
     singular_values: Numbers
+
+    def __post_init__(self) -> None:
+        _require_length("singular_values", self.singular_values, len(self.ranks))
 
 
 @frozen
 class Swap:
-    """Accuracy with `mode` put in the place of the one that was trained, without training. changed:
-    share of the predictions."""
+    """Accuracy with every filter of K ≥ 3 in the other form, without training. mode: that form;
+    `mixed` where some filters had one and some the other. changed: share of the predictions."""
 
-    mode: Literal["taylor", "power"]
+    mode: Literal["taylor", "power", "mixed"]
     split: Literal["val subset", "test"]
     before: Evaluation
     after: Evaluation
@@ -154,7 +190,8 @@ class Swap:
 @frozen
 class Analysis:
     """identity, checkpoint: of the run, by its record. assumptions: of the shares by dominance.
-    precision: in which the model ran, and the spectra were computed."""
+    precision: in which the model ran, and the spectra were computed. frequencies: of the Fourier
+    forms, in cycles a token."""
 
     schema: Annotated[int, AfterValidator(_require_ours)]
     identity: str
@@ -167,10 +204,15 @@ class Analysis:
     precision: str
     assumptions: str
     subset: Subset
-    layers: list[Layer]
-    depth: list[Depth]
+    frequencies: list[float]
+    layers: Some[Layer]
+    depth: Some[Depth]
     swaps: list[Swap]
     environment: Environment
+
+    def __post_init__(self) -> None:
+        if self.frequencies != FREQUENCIES:
+            raise UsageError("frequencies must be 0, 1/64, …, 1/2")
 
 
 def write_analysis(folder: Path, analysis: Analysis) -> Path:

@@ -21,6 +21,8 @@ def open_data(
     if source.fingerprint != config.data:
         where = source.folder or data_dir
         raise UsageError(f"the data in {where} are not those that this run began with")
+    if not source.path.exists():
+        say(f"making the data in {source.path}, which does not exist")
     store = prepare(source, say, verify=verify)
     require_batch(config, store)
     return with_fraction(store, config.train_fraction)

@@ -86,7 +86,7 @@ def subset_note(found: Sequence[Analysis]) -> str:
     subsets = sorted(
         {
             counted(one.subset.examples, "validation example")
-            + (f" cut to {one.subset.length:,} tokens" if one.subset.length else "")
+            + f" {one.subset.cut}" * bool(one.subset.cut)
             for one in found
         }
     )

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attention_zoo import UsageError
 from lra.results.figures.chart import Axis, Chart, Panel, Series
@@ -161,11 +161,13 @@ def _axis(ax: Axes, which: str, data: Axis) -> None:
 
 def _legend(figure: Figure, ax: Axes, width: float) -> float:
     """Under the axes; its height in inches."""
-    handles, names = ax.get_legend_handles_labels()
-    longest = max(map(len, names), default=1)
+    found: dict[str, Any] = {}  # the first of each name
+    for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+        found.setdefault(name, handle)
+    longest = max(map(len, found), default=1)
     columns = max(1, int((width * 72 - 10) / (0.55 * SIZE * longest + 40)))
     place = {"loc": "upper left", "bbox_to_anchor": (0, 0), "borderaxespad": 0}
-    figure.legend(handles, names, ncols=columns, handlelength=3, **place)
+    figure.legend(list(found.values()), list(found), ncols=columns, handlelength=3, **place)
     return figure.legends[0].get_window_extent().height / figure.dpi
 
 

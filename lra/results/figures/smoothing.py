@@ -30,9 +30,12 @@ def _chart(found: Analyses) -> Chart:
     )
     ends = {one.attention: one.y[-1] for one in panels[1].series if not one.thin}
     if ends:
-        most = max(ends, key=lambda name: ends[name])
-        text += f" After the last block {most} has the most similar tokens, cosine "
-        text += f"{figure(ends[most])}."
+        most = figure(max(ends.values()))
+        top = [name for name, cosine in ends.items() if figure(cosine) == most]
+        which = f"{', '.join(top)} {'has' if len(top) == 1 else 'have'} the most similar tokens"
+        if len(top) == len(ends) > 1:
+            which = "all have equally similar tokens"
+        text += f" After the last block {which}, cosine {most}."
     return found.chart(
         "smoothing",
         "Smoothing through depth",
@@ -120,6 +123,9 @@ def _singular_values(found: Analyses) -> Chart:
         "hidden-singular-values",
         "Singular values of the hidden states",
         panels,
-        [f"By rank, over the largest; what is below {LEAST:g} is not drawn."],
+        [
+            "By rank, over the largest, up to the ranks that the shortest sequence has; what is "
+            f"below {LEAST:g} is not drawn."
+        ],
         "The faster these fall, the fewer directions the tokens lie in.",
     )

@@ -17,7 +17,7 @@ from lra.results.numbers import counted, figure
 
 NAMED = (1, 2, 4, 8, 16, 32)  # ranks in the table of the figure's numbers
 KINDS: dict[str, tuple[str, Callable[[Head], Numbers]]] = {
-    "eigenvalues": ("|λ|", lambda head: head.eigenvalues),
+    "eigenvalues": ("|λ|", lambda head: head.eigenvalue_magnitudes),
     "singular-values": ("σ", lambda head: head.singular_values),
 }
 
@@ -47,8 +47,8 @@ def _chart(found: Analyses, kind: str) -> Chart:
         f"{kind.replace('-', ' ').capitalize()} of Ā",
         panels,
         [
-            f"{symbol} of Ā without filters by its rank, means over heads; values below {LEAST:g} "
-            "are not drawn."
+            f"{symbol} of Ā without filters by its rank, means over heads, up to the ranks that "
+            f"the shortest sequence has; values below {LEAST:g} are not drawn."
         ],
         text,
     )

@@ -1,6 +1,6 @@
 """The learned weights of filters, layer by layer and head by head."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from lra.results.figures.chart import Axis, Chart, Panel, Series
 from lra.results.numbers import counted
 
 PANELS = 4  # of one chart
+STARTS = 2  # values, up to which each has a line across
+DASH = 0.2  # half of its length, of the room of a head
 Place = tuple[int, int]  # layer, head
 
 
@@ -50,7 +52,8 @@ def _chart(
         ],
         [
             "Each mark: a head, those of a layer side by side; bars: standard deviation over "
-            "seeds. Dots: where the weights began.",
+            "seeds. Dotted: where the weights began, mean over seeds: lines across where all began "
+            f"at up to {STARTS} values, else a dash at each mark.",
             *([f"Heads that collapsed, to within 1 %: {'; '.join(verdicts)}."] if verdicts else []),
         ],
         f"Weights of {counted(len(filtered), 'filtered attention')} after training.",
@@ -96,6 +99,15 @@ def _weights(found: Analyses, attention: str) -> dict[str, dict[Place, list[tupl
     return weights
 
 
+def _guides(starts: Sequence[tuple[float, float]], places: int) -> list[Series]:
+    """At the start of each mark, given with where the mark stands."""
+    values = sorted({start for _, start in starts})
+    ends = [(-0.5, places - 0.5, value) for value in values]
+    if len(values) > STARTS:
+        ends = [(x - DASH, x + DASH, start) for x, start in starts]
+    return [Series(None, [left, right], [at, at], joined=True) for left, right, at in ends]
+
+
 def _panel(name: str, panels: int, of: dict[str, dict[Place, list[tuple[float, float]]]]) -> Panel:
     places = sorted({place for weights in of.values() for place in weights})
     at = {place: i for i, place in enumerate(places)}
@@ -113,11 +125,10 @@ def _panel(name: str, panels: int, of: dict[str, dict[Place, list[tuple[float, f
         x = [at[place] + aside for place in weights]
         bars = (spread, spread) if any(spread) else None
         series.append(Series(attention, x, means, attention, bars, numbers=numbers))
-    starts = {start for weights in of.values() for pairs in weights.values() for start, _ in pairs}
-    guides = [
-        Series(None, [-0.5, len(places) - 0.5], [start, start], joined=True)
-        for start in sorted(starts)[:2]
+    starts = [
+        (x, row["initial"]) for one in series for x, row in zip(one.x, one.numbers, strict=True)
     ]
+    guides = _guides(starts, len(places))
     layers = sorted({layer for layer, _ in places})
     middle = [float(np.mean([at[place] for place in places if place[0] == n])) for n in layers]
     ticks = [(x, str(layer)) for x, layer in zip(middle, layers, strict=True)]

@@ -5,7 +5,7 @@ import torch
 from attention_zoo import build_layer
 from gfsa.analysis import dominance, eigenvalues, head_maps, observe
 
-from .matrices import same_spectrum
+from .matrices import cycle, dense, same_spectrum
 
 MEAN = torch.tensor([1.0, 0.0]) + 0j  # the mean over two tokens
 
@@ -27,6 +27,41 @@ def test_ties_and_third_eigenvalues_count_for_neither():
     # |1 + j·λ| is largest for λ = −0.9j, which is neither the largest nor of the least real part.
     spectrum = torch.tensor([1.0, -0.9j, -0.1])
     assert shares(dominance(spectrum, torch.tensor([1j]))) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sign", "expected"),
+    [((1.0, -1.0), 1, (0, 1, -1)), ((0.0, -1.0), -1, (1, 0, 1)), ((0.0, -1.0), 1, (0, 1, -1))],
+)
+def test_a_filter_moves_sizes_and_not_which_vector_is_constant(weights, sign, expected):
+    """H = I − Ā takes the constant vector away; −Ā with −λⱼ is Ā with λⱼ."""
+    spectrum, maps = torch.tensor([1.0, 0.1, 0.0]) + 0j, torch.tensor([0.3, 0.5, 1.0]) + 0j
+    values = weights[0] + weights[1] * spectrum
+    assert shares(dominance(spectrum, sign * maps, values)) == expected
+
+
+def by_definition(spectrum, maps):
+    """Of a row-stochastic Ā, in numpy: the constant vector's λ is 1."""
+    smooth = sharp = 0
+    for each in maps:
+        size = np.abs(1 + each * spectrum)
+        large = size >= size.max() - 1e-9
+        constant = large[np.abs(spectrum - 1) < 1e-9].any()
+        least = large[spectrum.real < spectrum.real.min() + 1e-9].any()
+        smooth, sharp = smooth + (constant and not least), sharp + (least and not constant)
+    return smooth / len(maps), sharp / len(maps)
+
+
+@pytest.mark.parametrize("N", [2, 3, 4, 5, 8])
+def test_either_of_a_conjugate_pair_is_of_the_smallest_real_part(N):
+    """Shifts, of which all |λ| are 1."""
+    spectrum = np.exp(2j * np.pi * np.arange(N) / N)
+    for maps in ([-1 + 0.5j, -1 - 0.5j], [1.0, 0.5, 2.0, 0.3], [-1.0, -0.5], [0.2 + 1j, 0.2 - 1j]):
+        expected = by_definition(spectrum, maps)
+        given = torch.tensor(maps, dtype=torch.complex128)
+        for found in (torch.tensor(spectrum), eigenvalues(dense(cycle(N)))[0, 0]):
+            assert shares(dominance(found, given))[:2] == expected
+    assert by_definition(np.exp(2j * np.pi * np.arange(3) / 3), [-1 + 0.5j, -1 - 0.5j]) == (0, 1)
 
 
 def test_it_is_the_growth_of_the_update_that_it_names():

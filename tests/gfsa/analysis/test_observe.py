@@ -86,6 +86,20 @@ def test_packed_batches_are_shown_in_their_padded_form(padded):
         assert torch.allclose(again[mask_of(one)], one.y[mask_of(one)], atol=1e-6)
 
 
+def test_what_layers_share_is_shown_with_each_group_of_a_packed_batch():
+    layer = build_layer("softmax+neutreno", dim=8, heads=2, max_len=16)
+    packing = Packing(torch.arange(16) < torch.tensor([[5], [16], [9]]), padded=False, together=24)
+    x, values = torch.randn(2, len(packing.place), 8)
+    with observe(layer) as layers, torch.no_grad():
+        layer(x, packing, {"values": values})
+    assert len(layers[0]) > 1
+    for one in layers[0]:
+        real = mask_of(one)
+        again = layer(one.x, one.keep, one.shared)
+        assert torch.allclose(again[real], one.y[real], atol=1e-6)
+        assert not torch.allclose(layer(one.x, one.keep)[real], one.y[real], atol=1e-2)
+
+
 def mask_of(one):
     return torch.ones(one.x.shape[:2]).bool() if one.keep is None else one.keep
 

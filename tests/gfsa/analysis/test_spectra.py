@@ -30,6 +30,12 @@ def test_rank_one_permutation_and_blocks():
     same_spectrum(eigenvalues(dense(blocks([3, 4, 1])))[0, 0], [1, 1, 1, 0, 0, 0, 0, 0])
 
 
+def test_every_matrix_of_means_has_its_spectrum():
+    for N in range(2, 131):
+        found = eigenvalues(dense(blocks([N])))[0, 0]
+        assert (found[0] - 1).abs() < 1e-9 and found[1:].abs().max() < 1e-9, N
+
+
 @given(N=st.integers(2, 9), R=st.integers(1, 12), seed=st.integers(0, 9))
 def test_factors_give_what_the_whole_matrix_gives(N, R, seed):
     operator = factored(N=N, R=R, seed=seed)

@@ -52,9 +52,9 @@ def test_every_number_of_the_issue_is_there(analyzed):
             for name in ("w0", "w1", "wK"):
                 assert state.initial[name] == record.filters.initial[i][0][name][h]
                 assert state.learned[name] == record.filters.learned[i][0][name][h]
-            assert head.eigenvalues[0] == pytest.approx(1, abs=1e-5)  # rows sum to 1
-            assert head.eigenvalues == sorted(head.eigenvalues, reverse=True)
-            assert len(head.eigenvalues) == len(head.response) == len(layer.ranks)
+            assert head.eigenvalue_magnitudes[0] == pytest.approx(1, abs=1e-5)  # rows sum to 1
+            assert head.eigenvalue_magnitudes == sorted(head.eigenvalue_magnitudes, reverse=True)
+            assert len(head.eigenvalue_magnitudes) == len(head.response) == len(layer.ranks)
             assert len(head.fourier) == len(head.fourier_filtered) == len(FREQUENCIES)
             w0, w1, wK = state.learned.values()
             assert state.moved == pytest.approx((w0**2 + (w1 - 1) ** 2 + wK**2) ** 0.5, rel=1e-5)
@@ -65,6 +65,7 @@ def test_every_number_of_the_issue_is_there(analyzed):
     said = [(one.mode, one.split, one.before.count, one.after.count) for one in found.swaps]
     assert said == [("power", "val subset", 5, 5), ("power", "test", 50, 50)]
     assert found.swaps[1].before.accuracy == record.test.accuracy
+    assert found.frequencies == FREQUENCIES
     assert "one head" in found.assumptions and "no normalisation" in found.assumptions
 
 
@@ -115,9 +116,15 @@ def test_it_prints_tables_and_repeats_itself(results, capsys):
     folder = folder_of(results, TAYLOR)
     assert analyze(results, folder.name, "--examples", "2", "--length", "8") == 0
     out, err = capsys.readouterr()
-    for part in ("|λ₂\\|", "w0 ", "HFC/LFC", "| power    | test       |         50 |", "one head"):
+    for part in (
+        "|λ₂\\|",
+        "w0 ",
+        "HFC/LFC",
+        "| power        | test       |         50 |",
+        "one head",
+    ):
         assert part in out.replace("\\|λ", "|λ"), part
-    assert "2 examples of the validation split, seed 0, cut to 8 tokens" in out
+    assert "2 examples of the validation split, seed 0, cut to at most 8 tokens" in out
     path = folder / "analysis.json"
     assert f"written: {path}" in err
     first = json.loads(path.read_text())
@@ -197,6 +204,19 @@ def test_what_cannot_be_analyzed_is_refused_in_one_line(results, capsys, monkeyp
     assert "best.ckpt is missing" in line and "repeat the run with --rerun" in line
 
 
+def test_a_refused_run_is_a_line_and_the_others_go_on(results, capsys):
+    linear, taylor, power = (folder_of(results, spec) for spec in SPECS)
+    (linear / "best.ckpt").unlink()
+    (results / "runs" / "failed").mkdir()
+    write_record(results / "runs" / "failed", failure())
+    words = ["failed", linear.name, taylor.name, power.name]
+    assert analyze(results, *words, "--examples", "1", "--no-test") == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if ": error: " in line]
+    assert len(errors) == 2 and "the record of its failure" in errors[0]
+    assert errors[1].startswith(f"run_lra.py: error: {linear.name}: ")
+    assert [(one / "analysis.json").exists() for one in (linear, taylor, power)] == [0, 1, 1]
+
+
 def test_a_long_matrix_is_said_to_be_slow_once_and_factors_are_not(results, capsys, monkeypatch):
     monkeypatch.setattr("lra.analysis.run.LONG", 5)
     for spec, times in ((POWER, 1), (LINEAR, 0)):
@@ -211,6 +231,17 @@ def test_memory_that_runs_out_names_the_length(results, capsys, monkeypatch):
     monkeypatch.setattr("lra.analysis.run.measure", full)
     line = refused(results, capsys, folder_of(results, LINEAR).name, status=1)
     assert "memory ran out: use --length" in line
+
+
+def test_data_that_are_made_are_said(results, capsys, tmp_path):
+    name = folder_of(results, LINEAR).name
+    words = ["--examples", "1", "--results", str(results), "--data-dir", str(tmp_path / "typo")]
+    assert main(["analyze", name, *words]) == 0
+    error = capsys.readouterr().err
+    assert f"making the data in {tmp_path / 'typo'}" in error and "does not exist" in error
+    assert analyze(results, name, "--examples", "1", "--length", "100000") == 0
+    out, error = capsys.readouterr()
+    assert "cut to" not in out and "making" not in error
 
 
 def test_data_of_another_run_are_refused(results, capsys, tmp_path):

@@ -23,7 +23,7 @@ def head(spectrum=(1.0, 0.5, 0.25), filters=(), response=None, fourier=0.5):
     """A filter's Fourier form is twice that of Ā."""
     filtered = [2 * fourier] * len(FREQUENCIES) if filters else None
     return Head(
-        eigenvalues=list(spectrum),
+        eigenvalue_magnitudes=list(spectrum),
         singular_values=[value and 2 * value for value in spectrum],
         second=spectrum[1],
         fourier=[fourier] * len(FREQUENCIES),
@@ -68,6 +68,7 @@ def analysis(attention="linear", seed=0, layers=None, depths=None, swaps=(), **s
         precision="model float32, spectra float64",
         assumptions="assumes one head",
         subset=Subset(**given | subset),
+        frequencies=FREQUENCIES,
         layers=[layer(1), layer(2)] if layers is None else layers,
         depth=[depth(0), depth(1, 0.5), depth(2, 0.25)] if depths is None else depths,
         swaps=list(swaps),

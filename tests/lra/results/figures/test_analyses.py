@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lra.results.figures.analyses import mean_at
@@ -94,6 +96,21 @@ def test_weights_of_seeds_are_means_with_bars_and_collapsed_heads_are_counted():
     assert "Heads that collapsed, to within 1 %: linear+gfsa: 1 of 2 to zero." in chart.notes
 
 
+def test_each_start_is_drawn_as_lines_of_few_and_dashes_of_many():
+    def charted(*starts):
+        heads = [
+            head(filters=[replace(state(), initial={"w0": 0.0, "wK": start})], response=(1, 1, 1.0))
+            for start in starts
+        ]
+        (chart,) = weight_charts([(record("linear+gfsa"), filtered(layers=[layer(1, heads)]))])
+        return [(one.x, one.y) for one in chart.panels[1].series if one.attention is None]
+
+    assert charted(0.25, 0.5, 0.25) == [([-0.5, 2.5], [0.25, 0.25]), ([-0.5, 2.5], [0.5, 0.5])]
+    found = charted(0.1, 0.2, 0.3)
+    assert [y for _, y in found] == [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]
+    assert [x for x, _ in found] == [pytest.approx([i - 0.2, i + 0.2]) for i in range(3)]
+
+
 def test_lists_of_weights_and_second_filters_have_panels_of_their_own_four_to_a_chart():
     heads = [head(filters=[state(c=[0.1, 0.2]), state(0.7)], response=(1.5, 0.75, 0.5))]
     first, second = weight_charts([(record("linear+gfsa"), filtered(layers=[layer(1, heads)]))])
@@ -110,6 +127,7 @@ def test_spectra_are_means_over_heads_without_what_is_rounding():
     assert lines(panel) == {"linear": {1: 1, 2: pytest.approx(0.3)}}
     assert lines(singular.panels[0]) == {"linear": {1: 2, 2: pytest.approx(0.6)}}
     assert panel.x.log and panel.y.log and panel.y.title == "layer 1: |λ|"
+    assert "up to the ranks that the shortest sequence has" in eigenvalues.notes[0]
     assert "|λ₂| is largest for linear (0.3)" in eigenvalues.summary
     assert [row["rank"] for row in eigenvalues.numbers] == [1, 2]
 
@@ -125,12 +143,19 @@ def test_responses_stand_against_the_eigenvalues_beside_those_of_the_attention_i
     panel = response.panels[0]
     marks, guide = panel.series
     assert dict(zip(marks.x, marks.y, strict=True)) == {0.25: 0.5, 0.5: 0.75, 1.0: 1.5}
+    assert not marks.joined and "Signs and phases of λ are left out" in response.notes[0]
     assert (guide.attention, guide.x, guide.y) == (None, [0.25, 1.0], [0.25, 1.0])
     assert response.numbers[0] == {
         **{"attention": "linear+gfsa", "layer": 1, "|λ|": 0.0, "|h(λ)|": 0.125}
     }
-    assert lines(fourier.panels[1])["linear"][0.25] == 0.5
-    assert lines(fourier.panels[1])["linear+gfsa"][0.25] == 1.0
+    drawn = [(one.attention, one.joined, one.x[0], one.y[0]) for one in fourier.panels[1].series]
+    assert drawn == [
+        *(("linear", True, 1 / 64, 0.5), ("linear", False, 0, 0.5)),
+        *(("linear+gfsa", True, 1 / 64, 1.0), ("linear+gfsa", False, 0, 1.0)),
+    ], "the mean over tokens is a mark of its own"
+    legend = draw(fourier, Looks(["linear", "linear+gfsa"])).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == ["linear", "linear+gfsa"]
+    assert [row["cycles a token"] for row in fourier.numbers] == [0, 0.25, 0.5] * 4
     assert "only for a circulant Ā" in " ".join(fourier.notes)
 
 
@@ -152,15 +177,29 @@ def test_what_is_not_comparable_or_not_analyzed_is_apart_and_named():
 
 
 def test_subsets_and_machines_are_stated():
-    chart, _ = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=64))])
+    chart, _ = smoothing_charts([BOTH[0], (record("relu"), analysis("relu", length=12))])
     note = next(one for one in chart.notes if one.startswith("Analyzed on"))
-    assert "different subsets: 16 validation examples; 16 validation examples cut to 64" in note
+    assert (
+        "different subsets: 16 validation examples; 16 validation examples cut to at most 12 tokens"
+        in note
+    )
     assert "Some CPU" in note
+    uncut = [(record(), analysis(length=13)), (record("relu"), analysis("relu"))]
+    assert "Analyzed on 16 validation examples." in " ".join(smoothing_charts(uncut)[0].notes)
+
+
+def test_equally_similar_tokens_name_no_most_similar_attention():
+    ends = {"linear": 0.9961, "relu": 0.9962, "softmax": 0.5}
+    runs = [(record(n), analysis(n, depths=[depth(0, 1, x)])) for n, x in ends.items()]
+    assert "linear, relu have the most similar tokens, cosine 0.996." in (
+        smoothing_charts(runs)[0].summary
+    )
+    assert "all have equally similar tokens, cosine 0.996." in smoothing_charts(runs[:2])[0].summary
 
 
 def test_curves_of_other_ranks_meet_where_both_are():
     layers = [layer(1, ranks=(1, 2, 5)), layer(1, [head((0.0, 1.0, None))], ranks=(1, 5, 9))]
-    found = mean_at(layers, lambda one: one.ranks, lambda one: one.eigenvalues)
+    found = mean_at(layers, lambda one: one.ranks, lambda one: one.eigenvalue_magnitudes)
     assert found == {1: 0.5, 5: pytest.approx(0.625)}
 
 
