@@ -64,7 +64,7 @@ def test_what_is_not_comparable_is_in_sweeps_of_its_own():
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("k", "unknown option of the attentions on record 'k' (choose from K, features, "),
+        ("k", "unknown option of the attentions on record 'k'; did you mean 'K'? (choose from K, "),
         ("w0", "no two attentions on record differ in w0 alone, which is 0.0; "),
         ("learn", "which is w0/w1/wK; run some with --attn, learn={a,b} in the spec"),
     ],
