@@ -58,8 +58,8 @@ def test_a_figure_by_an_option(results, tmp_path, capsys, option):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("table --by k", "unknown option of the attentions on record 'k'; did you mean 'K'? (choose"),
-        ("figure --by k", "unknown option of the attentions on record 'k'; did you mean 'K'? (choose"),
+        ("table --by k", "unknown option of the attentions on record 'k'; did you mean 'K'"),
+        ("figure --by k", "unknown option of the attentions on record 'k'; did you mean 'K'"),
         ("table --by w0", "no two attentions on record differ in w0 alone, which is 0.0; "),
         ("table accuracy --by K", "--by makes a table of its own: leave out accuracy"),
         ("table --by K --published", "--by makes a table of its own: leave out --published"),
