@@ -3,10 +3,10 @@ import pytest
 from lra.results.figures.by import by_charts
 from lra.results.figures.palette import Looks
 from lra.results.figures.paper import draw
-from tests.lra.results.swept import ALL, FEATURES, ORDERS, swept
+from tests.lra.results.swept import ALL, FEATURES, ORDERS, apart, swept
 from tests.lra.test_results import failure
 
-DISTANCES = {id(one): 0.5 for one in ORDERS if "K=5" in one.attention}
+DISTANCES = {id(one): apart(0.5) for one in ORDERS if "K=5" in one.attention}
 
 
 def named(panel):
@@ -15,7 +15,7 @@ def named(panel):
 
 def test_accuracy_time_and_distance_each_have_a_panel():
     (chart,) = by_charts("K", ALL, DISTANCES)
-    accuracy, time, apart = chart.panels
+    accuracy, time, distances = chart.panels
     assert [panel.y.title for panel in chart.panels] == [
         *("test accuracy, %", "training step, ms", "‖Taylor − power‖₂"),
     ]
@@ -25,9 +25,18 @@ def test_accuracy_time_and_distance_each_have_a_panel():
     assert taylor.bars[0][0] == pytest.approx(2**0.5) and power.joined
     assert named(time)["linear+gfsa, taylor"].y == [111.0, 110.0, 110.0]
     assert named(time)["linear+gfsa, power"].bars == ([1.0, 1.0], [1.0, 1.0])
-    assert [one.y for one in apart.series] == [[0.5], [0.5]] and apart.series[0].x == [5.0]
+    assert [one.y for one in distances.series] == [[0.5]] * 2 and distances.series[0].x == [5.0]
+    assert (
+        "‖Taylor − power‖₂: for the Ā that each run learned, on 16 examples of the validation "
+        "split (seed 0), 160 tokens."
+    ) in chart.notes
     (chart,) = by_charts("K", ALL)
     assert len(chart.panels) == 2
+    other = {id(ORDERS[2]): apart(9.0, length=4)}
+    (chart,) = by_charts("K", ALL, DISTANCES | other)
+    assert [one.y for one in chart.panels[2].series] == [[0.5], [0.5]]
+    said = "Left out, as analysed on other examples or tokens: linear+gfsa:K=2."
+    assert said in chart.notes
 
 
 def test_the_base_is_a_line_across_and_the_spread_of_its_seeds_dots():
