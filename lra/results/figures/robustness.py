@@ -12,7 +12,7 @@ from lra.results.record import Record
 from lra.results.robustness import Compared, compared, names_of, severities_of
 from lra.results.statistics import mean, std
 from lra.results.summary import accuracy_groups
-from lra.results.tables.corruptions import beside
+from lra.results.tables.corruptions import beside, machines_of
 from lra.results.tables.fractions import Fractions, by_fraction, percent
 
 ACCURACY = Axis("test accuracy, %")
@@ -93,6 +93,7 @@ def _of_corruptions(one: Compared) -> Chart:
             "Bars: standard deviation over seeds, where there are several.",
             f"Means over {counted(len(names), 'corruption')}: {', '.join(names)}.",
             *beside(one),
+            *(f"Evaluated on: {machine}." for machine in machines_of(one.sessions)),
             figure_footer(group),
         ],
         f"Test accuracy of {counted(len(found), 'attention')} against the severity of corruptions."

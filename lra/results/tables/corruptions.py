@@ -165,13 +165,17 @@ def beside(one: Compared) -> list[str]:
     """What is on record and not among the figures, and in what these may differ besides."""
     said = []
     if one.left_out:
-        severities: dict[str, list[str]] = {}
+        severities: dict[str, list[int]] = {}
         for name, severity in one.left_out:
-            severities.setdefault(name, []).append(str(severity))
-        which = "; ".join(f"{name} {', '.join(of)}" for name, of in severities.items())
+            severities.setdefault(name, []).append(severity)
+        alike: dict[str, list[str]] = {}
+        for name, of in severities.items():
+            alike.setdefault(", ".join(map(str, of)), []).append(name)
+        which = "; ".join(f"{', '.join(names)} ({of})" for of, names in alike.items())
         said.append(
-            f"Left out, so that all means are over the same corruptions: {which}. To fill the "
-            f"gaps: `python run_lra.py evaluate RUN --corruption all` for {', '.join(one.gaps)}."
+            f"Left out, so that all means are over the same corruptions (severities): {which}. "
+            "To fill the gaps: `python run_lra.py evaluate RUN --corruption all` for "
+            f"{', '.join(one.gaps)}."
         )
     if one.apart:
         said.append(

@@ -77,7 +77,7 @@ def test_results_on_record_are_tabled_or_said_to_be_left_out():
     assert table.columns[1:4] == ("clean", "1", "mean")
     command = "`python run_lra.py evaluate RUN --corruption all` for linear seed 0."
     (line,) = (line for line in table.caption if line.startswith("Left out"))
-    assert ": brightness 3. To fill the gaps: " in line and line.endswith(command)
+    assert ": brightness (3). To fill the gaps: " in line and line.endswith(command)
 
     both = [(name, severity) for name in ("shot_noise", "fog") for severity in (1, 5)]
     (table,) = tabled(cut(*both, ("fog", 3)))
@@ -99,7 +99,7 @@ def test_runs_stand_beside_each_other_with_what_all_have():
         "linear+mean": ["38.0", "32.0", "32.0", "−2.0"],
     }
     (line,) = (line for line in table.caption if line.startswith("Left out"))
-    assert "; fog 1, 2, 4, 5; " in line
+    assert ": brightness, contrast, " in line and "(1, 2, 3, 4, 5); fog (1, 2, 4, 5). " in line
     assert line.endswith("for linear seed 0, linear+mean seed 0.")
     (chart,) = corruption_charts(RUNS, {k: v for one in found for k, v in one.items()})
     assert line in chart.notes
