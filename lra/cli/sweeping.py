@@ -9,6 +9,7 @@ from lra.cli.common import say
 
 if TYPE_CHECKING:
     from lra.results.comparable import Recorded
+    from lra.results.distances import Distances
     from lra.results.figures.chart import Chart
     from lra.results.tables import Table
 
@@ -55,7 +56,7 @@ def registered(runs: Runs) -> "list[tuple[Path, Recorded]]":
     return [(folder, record) for folder, record in runs if record.attention not in foreign]
 
 
-def distances_of(runs: Runs) -> dict[int, float]:
+def distances_of(runs: Runs) -> "Distances":
     """Of a filter's Taylor form from the true power, by id of the records of the runs that were
     analysed; what cannot be read is named."""
     from lra.results.distances import taylor_distance

@@ -10,7 +10,7 @@ from lra.corruptions import PACKAGE
 from lra.data.store import Split
 from lra.seeds import derive
 
-LIBRARY = (PACKAGE, "numpy", "opencv-python", "pillow", "scikit-image", "scipy")
+LIBRARY = (PACKAGE, "numba", "numpy", "opencv-python", "pillow", "scikit-image", "scipy")
 OLD = "imagecorruptions"
 SMALLEST = 32  # pixels a side, of what the package takes
 OWN_SEED = ("glass_blur", "impulse_noise")  # the others draw from numpy's global generator

@@ -12,8 +12,6 @@ from attention_zoo.registry import ATTENTIONS, FILTERS
 from attention_zoo.spec import Part, base_of
 from lra.results.captions import by_conditions
 from lra.results.comparable import Recorded
-from lra.results.distances import Distances
-from lra.results.statistics import mean
 from lra.results.summary import Group, Summary, accuracy_groups, cost_groups
 
 MODE = "mode"  # of a filter: its forms stand side by side at each value of its other options
@@ -25,13 +23,15 @@ class Sweep:
     """Attentions of one group that differ in an option and, where a filter has one, in its mode.
 
     group: of the runs on all machines. costs: those of each machine where any was measured.
-    attentions: by the option's value and by mode, "" where their filter has none. forms: by mode,
-    the attention without the option.
+    filter: the name of that which has the option; for an attention's option, of the last that has a
+    mode; None for none. attentions: by the option's value and by that filter's mode, "" where it
+    has none. forms: by mode, the attention without the option.
     """
 
     option: str
     group: Group
     costs: Sequence[Group] = ()
+    filter: str | None = None
     attentions: dict[Value, dict[str, str]] = field(default_factory=dict)
     forms: dict[str, str] = field(default_factory=dict)
 
@@ -93,11 +93,6 @@ def sweeps(option: str, records: Iterable[Recorded]) -> list[Sweep]:
     return several
 
 
-def distance(summary: Summary, distances: Distances) -> float | None:
-    """The mean over the runs of which it is known."""
-    return mean([distances[id(run)] for run in summary.records if id(run) in distances])
-
-
 def _sweeps(
     option: str, specs: Mapping[str, Spec], group: Group, costs: Sequence[Group]
 ) -> list[Sweep]:
@@ -105,11 +100,12 @@ def _sweeps(
     for name in group.attentions:
         if (read := _without(specs[name], option)) is None:
             continue
-        (value, form), mode = read, ""
-        rest, beside = form, option != MODE and _without(form, MODE)
-        if beside:
-            mode, rest = str(beside[0]), beside[1]
-        sweep = found.setdefault(rest, Sweep(option, group))
+        value, form, place = read
+        mode, rest = "", form
+        if option != MODE and (beside := _without(form, MODE, place)):
+            mode, rest, place = str(beside[0]), *beside[1:]
+        of = specs[name].filters[place - 1].name if place else None
+        sweep = found.setdefault(rest, Sweep(option, group, filter=of))
         sweep.attentions.setdefault(value, {})[mode] = name
         sweep.forms[mode] = str(form)
     for sweep in found.values():
@@ -122,16 +118,17 @@ def _sweeps(
     return list(found.values())
 
 
-def _without(spec: Spec, option: str) -> tuple[Value, Spec] | None:
-    """The value of an option, and the spec that leaves it out; None where no part has it."""
+def _without(spec: Spec, option: str, only: int = 0) -> tuple[Value, Spec, int] | None:
+    """The value of an option, the spec that leaves it out, and which part has it, 0 for the
+    attention; None where no part has it. only: the filter to look at, 0 for all parts."""
     parts = [spec.attention, *spec.filters]
-    for place in reversed(range(len(parts))):
+    for place in [only] if only else reversed(range(len(parts))):
         options = options_of(parts[place], filtered=place > 0)
         if option in options:
             given = dict(parts[place].options)
             value = given.pop(option, options[option].default)
             parts[place] = Part(parts[place].name, tuple(given.items()))
-            return value, Spec(parts[0], tuple(parts[1:]))
+            return value, Spec(parts[0], tuple(parts[1:])), place
     return None
 
 

@@ -22,8 +22,6 @@ from lra.results.corruptions import (
     read_corruptions,
     write_corruptions,
 )
-from lra.results.tables import tables_of
-from lra.results.tables.corruptions import corruption_table
 from lra.training.evaluation import Evaluation
 
 from .test_results import ENVIRONMENT, record
@@ -37,11 +35,11 @@ def image(seed=0, side=32):
     return np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
 
 
-def session(accuracy, which=ALL, version="1.1.5"):
+def session(accuracy, which=ALL, version="1.1.5", accelerator="cpu", environment=ENVIRONMENT):
     """accuracy: of a corruption and a severity."""
     results = [Corrupted(*one, Evaluation(2.0, accuracy(*one), 2000)) for one in which]
     library = {"imagecorruptions-imaug": version}
-    return Session("2026-01-01", "python run_lra.py", "cpu", library, ENVIRONMENT, results)
+    return Session("2026-01-01", "python run_lra.py", accelerator, library, environment, results)
 
 
 def evaluated(run=RUN, accuracy=lambda name, severity: 0.5 - severity / 20, **more):
@@ -59,6 +57,12 @@ def package():
 def test_each_of_the_package_is_taken_or_left_out_with_a_reason(package):
     assert {*CORRUPTIONS, *LEFT_OUT} == set(package.get_corruption_names("all"))
     assert len(CORRUPTIONS) + len(LEFT_OUT) == 19
+
+
+def test_the_versions_of_all_that_it_requires_are_on_record(package):
+    required = importlib.metadata.requires(images.PACKAGE)
+    names = {re.match(r"[\w-]+", one)[0].lower() for one in required}
+    assert names - {"setuptools"} <= set(images.LIBRARY)  # which computes nothing
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
@@ -210,25 +214,7 @@ def test_a_later_session_takes_the_place_of_the_same_in_earlier_ones():
     assert isinstance(third, Corruptions) and third.weights == first.weights
 
 
-# Tables.
-
-
-def test_the_table_of_a_run():
-    which = [(name, severity) for name in ("fog", "contrast") for severity in (1, 5)]
-    values = dict(zip(which, (0.5, 0.3, 0.4, 0.1), strict=True))
-    found = evaluated(accuracy=lambda *one: values.get(one, 0.0))
-    table = corruption_table(RUN, found, which)
-    assert table.columns == ("corruption", "1", "5", "mean")
-    assert [[cell.text for cell in row] for row in table.rows] == [
-        ["fog", "50.0", "30.0", "40.0"],
-        ["contrast", "40.0", "10.0", "25.0"],
-        ["mean", "45.0", "20.0", "32.5"],
-    ]
-    assert table.title.endswith("linear+gfsa seed 0: protocol nystromformer")
-    part = dataclasses.replace(RUN, data=dataclasses.replace(RUN.data, train_fraction=0.1))
-    assert "trained on 10 % of" in corruption_table(part, found, which).title
-    assert table.caption[0].startswith("Without corruption: 30.0 of 2,000 examples")
-    assert any("imagecorruptions-imaug 1.1.5" in line for line in table.footer)
+# Made-up runs, for tables and figures.
 
 
 RUNS = [
@@ -247,32 +233,3 @@ def found_of(runs, **more):
         for run in runs
     ]
     return {one.weights: one for one in found}
-
-
-def test_the_table_of_runs_has_each_filter_beside_its_base():
-    (table,) = tables_of(RUNS, ["corruptions"], None, found_of(RUNS))
-    assert table.columns == ("attention", "clean", "1", "2", "3", "4", "5", "mean", "Δ mean")
-    rows = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
-    names = list(rows)
-    assert names.index("linear+gfsa") == names.index("linear") + 1 == names.index("linear+mean") - 1
-    assert rows["linear"][:2] == ["40.0 ± 0.0", "39.0 ± 1.4"]
-    assert rows["linear"][5:] == ["31.0 ± 1.4", "35.0 ± 1.4", "–"]
-    assert rows["linear+gfsa"][-2:] == ["37.0 ± 1.4", "+2.0"] and rows["softmax"][-1] == "–"
-    assert any("Means of n = 2 runs of different seeds unless noted; ±" in x for x in table.caption)
-    (single,) = tables_of(RUNS[:1], ["corruptions"], None, found_of(RUNS))
-    assert any("Single runs unless noted. " in line for line in single.caption)
-    assert {row["severity 3"] for row in table.numbers if row["attention"] == "linear"} == {35.0}
-
-
-def test_means_are_over_the_same_corruptions_alone():
-    fog = [("fog", severity) for severity in SEVERITIES]
-    found = found_of(RUNS[:4]) | found_of(RUNS[4:6], which=[*fog, ("contrast", 1)])
-    tables = tables_of(RUNS, ["corruptions"], None, found)
-    assert [len(table.rows) for table in tables] == [2, 1]
-    assert "the mean over 1 corruption: fog." in " ".join(tables[1].caption)
-    other = found_of(RUNS[:2]) | found_of(RUNS[4:6], version="1.1.6")
-    assert len(tables_of(RUNS, ["corruptions"], None, other)) == 2
-    assert tables_of(RUNS, ["corruptions"]) == []
-    assert (
-        tables_of(RUNS, ["corruptions"], None, found_of(RUNS, which=[("fog", 1), ("x", 2)])) == []
-    )

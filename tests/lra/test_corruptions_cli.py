@@ -102,6 +102,16 @@ def test_from_a_run_to_the_tables(results, capsys, monkeypatch):
     assert own_run(run_of(results), results) == run_of(results).resolve()
 
 
+def test_results_of_different_severities_are_tabled_with_what_is_left_out(results, capsys):
+    assert asked(results, "--corruption", "contrast", "--severity", "1") == 0
+    assert asked(results, "--corruption", "brightness", "--severity", "3") == 0
+    capsys.readouterr()
+    assert main(["table", "corruptions", "--results", str(results)]) == 0
+    out = capsys.readouterr().out
+    assert "the mean over 1 corruption: contrast." in out and ": brightness (3). To fill" in out
+    assert out.count("Evaluated on: ") == 1 and "(cpu).\nCorruptions: " in out
+
+
 def test_an_evaluation_that_is_cut_off_goes_on(results, capsys, monkeypatch):
     whole, calls = Finished.evaluate, []
 

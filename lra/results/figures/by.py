@@ -8,7 +8,7 @@ from attention_zoo.options import spell
 from attention_zoo.spec import base_of
 from lra.results.captions import details_of, figure_footer, file_name, group_title
 from lra.results.comparable import Recorded
-from lra.results.distances import Distances
+from lra.results.distances import Apart, Distances
 from lra.results.figures.chart import Axis, Chart, Panel, Series, log_axis
 from lra.results.figures.notes import (
     BARS,
@@ -20,7 +20,7 @@ from lra.results.figures.notes import (
 )
 from lra.results.numbers import figure
 from lra.results.summary import Group, Summary
-from lra.results.sweeps import Sweep, Value, distance, is_number, sweeps
+from lra.results.sweeps import Sweep, Value, is_number, sweeps
 
 WIDE = 10  # times the least value is the largest, from where on an axis is logarithmic
 TICKS = 8  # of an axis, at most
@@ -45,7 +45,7 @@ class Known:
 
     runs: Mapping[str, Summary]
     timed: Mapping[str, Summary]
-    distances: Distances
+    distances: Apart
 
     def accuracy(self, name: str) -> Figure | None:
         one = self.runs.get(name)
@@ -65,7 +65,7 @@ class Known:
         )
 
     def apart(self, name: str) -> Figure | None:
-        found = distance(self.runs[name], self.distances) if name in self.runs else None
+        found = self.distances.known.get(name)
         return None if found is None else (found, found, found)
 
     def numbers(self, name: str) -> dict[str, str | float | None]:
@@ -101,7 +101,8 @@ def _chart(sweep: Sweep, cost: Group | None, distances: Distances) -> Chart:
     runs = {name: one for name, one in sweep.group.attentions.items() if name in names}
     group, where = replace(sweep.group, attentions=runs), (cost or sweep.group).first
     timed = {name: one for name, one in (cost.attentions if cost else {}).items() if one.measured}
-    known = Known(runs, timed, distances)
+    apart = Apart.of(sweep, distances)
+    known = Known(runs, timed, apart)
     shown = [one for one in runs.values() if one.runs]
     accuracy, near = accuracy_axis("test accuracy, %", shown, levels_of(group.first))
     x = _x_axis(sweep)
@@ -123,7 +124,8 @@ def _chart(sweep: Sweep, cost: Group | None, distances: Distances) -> Chart:
         [
             BARS + " Of time: p20 to p80." * bool(timed),
             *listed("Grey dashes", [_said(base, known)] if base and base.runs else []),
-            *[f"{DISTANCE}: of runs that were analysed."] * bool(series),
+            *[f"{DISTANCE}: for the Ā that each run learned, on {apart.words}."] * bool(series),
+            *listed("Left out, as analysed on other examples or tokens", apart.others),
             *listed("Without a result", failures_of(group)),
             figure_footer(group),
         ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lra.results.numbers import figure
 
 Floats = Sequence[float]
+NEAR = 0.06  # of an axis' length: a line of text in the smallest figure
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,23 @@ class Panel:
     levels: Mapping[str, float] = field(default_factory=dict)
     arrows: Sequence[tuple[str, str]] = ()
     rows: bool = False
+
+    @property
+    def labels(self) -> list[list[str]]:
+        """The levels from the lowest, those in one list whose labels would cover each other: they
+        share one, at the highest."""
+        axis = self.x if self.rows else self.y
+        scale = math.log if axis.log else float
+        low, high = map(scale, axis.range) if axis.range else (0.0, 0.0)
+        found: list[list[str]] = []
+        above = -math.inf
+        for rule in sorted(self.levels, key=self.levels.__getitem__):
+            below, above = above, scale(self.levels[rule])
+            if found and above - below <= NEAR * (high - low):
+                found[-1].append(rule)
+            else:
+                found.append([rule])
+        return found
 
     def diameter(self, one: Series, largest: float) -> float:
         """Of a series' circle, if that of the largest area has this one."""

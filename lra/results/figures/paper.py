@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,9 @@ def _panel(ax: Axes, panel: Panel, looks: Looks) -> None:
     for rule, share in panel.levels.items():
         line = ax.axvline if panel.rows else ax.axhline
         line(share, color=GREY, linewidth=0.6, dashes=(3, 2), zorder=1, label=f"_{rule}")
-        if not panel.rows:
-            place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}
-            ax.text(1, share, f"{rule} {share:.1f}", color=GREY, **place)
+    for rules in [] if panel.rows else panel.labels:
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+        ax.text(1, panel.levels[rules[-1]], _label(panel.levels, rules), color=GREY, **place)
     at = {one.attention: (one.x[0], one.y[0]) for one in panel.series}
     for start, end in panel.arrows:
         arrow = {"arrowstyle": "-|>,head_length=0.35,head_width=0.18", "linewidth": 0.8}
@@ -119,6 +119,14 @@ def _panel(ax: Axes, panel: Panel, looks: Looks) -> None:
     _axis(ax, "y", panel.y)
     if panel.rows:
         ax.grid(axis="y", linewidth=0.3, color="#DDDDDD")
+
+
+def _label(levels: Mapping[str, float], rules: Sequence[str]) -> str:
+    """Each rule with its level; those that read the same before it."""
+    same: dict[str, list[str]] = {}
+    for rule in rules:
+        same.setdefault(f"{levels[rule]:.1f}", []).append(rule)
+    return ", ".join(f"{', '.join(names)} {share}" for share, names in same.items())
 
 
 def _series(ax: Axes, one: Series, panel: Panel, looks: Looks) -> None:

@@ -9,9 +9,10 @@ from lra.results.figures.chart import Axis, Chart, Panel, Series, log_axis
 from lra.results.figures.notes import BARS, error_of, failures_of, levels_of, listed
 from lra.results.numbers import counted, figure
 from lra.results.record import Record
+from lra.results.robustness import Compared, compared, names_of, severities_of
 from lra.results.statistics import mean, std
 from lra.results.summary import accuracy_groups
-from lra.results.tables.corruptions import Line, corruption_lines, severities_of
+from lra.results.tables.corruptions import beside, machines_of
 from lra.results.tables.fractions import Fractions, by_fraction, percent
 
 ACCURACY = Axis("test accuracy, %")
@@ -66,18 +67,13 @@ def corruption_charts(
 ) -> list[Chart]:
     """One for each table of corruptions: the mean over corruptions against severity, 0 for none."""
     groups = accuracy_groups(records)
-    return [
-        _of_corruptions(lines, which, versions)
-        for group in groups
-        for (which, versions), lines in corruption_lines(group, corrupted).items()
-    ]
+    return [_of_corruptions(one) for group in groups for one in compared(group, corrupted)]
 
 
-def _of_corruptions(
-    lines: Sequence[Line], which: Sequence[tuple[str, int]], versions: Sequence[str]
-) -> Chart:
+def _of_corruptions(one: Compared) -> Chart:
+    lines, which, versions = one.lines, one.which, one.versions
     group, first = lines[0].group, lines[0].group.first
-    names = list(dict.fromkeys(name for name, _ in which))
+    names = names_of(which)
     places = [0, *severities_of(which)]
     found = {
         line.attention: {
@@ -87,7 +83,7 @@ def _of_corruptions(
         for line in lines
     }
     axis = Axis("severity", ticks=[(x, str(x) if x else "clean") for x in places])
-    key = (group.conditions, group.column, which, versions)
+    key = (group.conditions, group.column, tuple(which), tuple(versions))
     return Chart(
         file_name("corruptions", (first.task, first.protocol.name), key),
         f"Under corruptions: {group_title(first)}",
@@ -96,6 +92,8 @@ def _of_corruptions(
         [
             "Bars: standard deviation over seeds, where there are several.",
             f"Means over {counted(len(names), 'corruption')}: {', '.join(names)}.",
+            *beside(one),
+            *(f"Evaluated on: {machine}." for machine in machines_of(one.sessions)),
             figure_footer(group),
         ],
         f"Test accuracy of {counted(len(found), 'attention')} against the severity of corruptions."

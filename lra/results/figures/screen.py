@@ -46,7 +46,10 @@ def draw(panels: Sequence[Panel], looks: Looks) -> dict[str, Any]:
             named.add(one.name)
         traces += _arrows(panel, looks)
         traces = [{"xaxis": x, "yaxis": y} | trace for trace in traces]
-        shapes += [_level(rule, share, panel, x, y) for rule, share in panel.levels.items()]
+        texts = {rules[-1]: ", ".join(rules) for rules in panel.labels}
+        shapes += [
+            _level(texts.get(rule, ""), share, panel, x, y) for rule, share in panel.levels.items()
+        ]
     return {"traces": traces, "layout": layout}
 
 
@@ -150,14 +153,14 @@ def _arrows(panel: Panel, looks: Looks) -> list[dict[str, Any]]:
     ]
 
 
-def _level(rule: str, share: float, panel: Panel, x: str, y: str) -> dict[str, Any]:
+def _level(text: str, share: float, panel: Panel, x: str, y: str) -> dict[str, Any]:
     """Across the panel, at a value of the axis that the values lie along."""
     (along, axis), (across, other) = (("x", x), ("y", y))[:: 1 if panel.rows else -1]
     return {
         "type": "line",
         "line": {"color": GREY, "width": 1, "dash": "dash"},
         "layer": "below",
-        "label": {"text": plain(rule), "textposition": "end", "font": {"color": GREY, "size": 11}},
+        "label": {"text": plain(text), "textposition": "end", "font": {"color": GREY, "size": 11}},
         **{f"{along}ref": axis, f"{along}0": share, f"{along}1": share},
         **{f"{across}ref": f"{other} domain", f"{across}0": 0, f"{across}1": 1},
     }

@@ -9,10 +9,10 @@ from attention_zoo.options import spell
 from lra.measure.timing import Ratio
 from lra.results.captions import footer, settings_line, table_title
 from lra.results.comparable import Recorded
-from lra.results.distances import Distances
+from lra.results.distances import LEFT_OUT, Apart, Distances
 from lra.results.summary import Group, Summary
-from lra.results.sweeps import MODE, Sweep, Value, distance, is_number, sweeps
-from lra.results.table import Column, Table, values
+from lra.results.sweeps import MODE, Sweep, Value, is_number, sweeps
+from lra.results.table import Column, Note, Table, values
 from lra.results.tables.accuracy import Result, not_learned, tenths
 from lra.results.tables.cost import Cost, timings
 from lra.results.tables.groups import MACHINE, ORIGIN, TASK, head_lines
@@ -20,14 +20,15 @@ from lra.results.tables.pairs import Pair
 from lra.results.tables.ratios import IN_TURNS, ratio_columns
 
 DISTANCE = "distance"
+ELSEWHERE = Note("*", LEFT_OUT)
 
 
 @dataclass(frozen=True)
 class Point:
     """An attention's runs at a value of an option and in a mode; of a base neither is known.
 
-    cost: of the runs on one machine. usual: the number of runs that most have. apart: the distance
-    of the filter's forms.
+    cost: of the runs on one machine. usual: the number of runs that most have. apart: the distances
+    of all of the sweep.
     """
 
     group: Group
@@ -37,7 +38,7 @@ class Point:
     value: str | float | None
     mode: str
     usual: int
-    apart: float | None
+    apart: Apart
 
     @property
     def summary(self) -> Summary:
@@ -46,6 +47,10 @@ class Point:
     @property
     def result(self) -> Result:
         return Result(self.group, self.summary, self.usual)
+
+    @property
+    def distance(self) -> float | None:
+        return self.apart.known.get(self.attention)
 
     @property
     def timed(self) -> Cost | None:
@@ -99,7 +104,16 @@ FIGURES: list[Column[Any]] = [
     *ratio_columns(
         "× time", lambda point: point.in_turns, lambda point: point.over_base, key="times"
     ),
-    Column(DISTANCE, lambda point: point.apart),
+    Column(
+        DISTANCE,
+        lambda point: point.distance,
+        notes=lambda point: [ELSEWHERE] if point.attention in point.apart.others else [],
+    ),
+    Column(
+        "distance_subset",
+        lambda point: None if point.distance is None else point.apart.words,
+        shown=False,
+    ),
 ]
 COLUMNS: list[Column[Any]] = [
     TASK,
@@ -130,11 +144,11 @@ def _table(sweep: Sweep, distances: Distances, command: str | None) -> Table:
     group, base = sweep.group, sweep.base
     shown = [group.attentions[name] for name in sweep.names] + ([base] if base else [])
     usual = max(multimode(len(one.runs) for one in shown if one.runs), default=0)
+    apart = Apart.of(sweep, distances)
 
     def line(cost: Group | None, value: str | float | None, names: Mapping[str, str]) -> Line:
         points = {}
         for mode, name in names.items():
-            apart = distance(group.attentions[name], distances)
             of = (sweep.option, value, "" if value is None else mode, usual, apart)
             points[mode] = Point(group, cost, name, *of)
         return Line(group, cost, f"({base.attention})" if value is None and base else value, points)
@@ -155,7 +169,7 @@ def _table(sweep: Sweep, distances: Distances, command: str | None) -> Table:
         table_title(f"{sweep.name} by {sweep.option}, {group.label}", first, task=True),
         _columns(sweep, [*lines, *below]),
         lines,
-        _caption(sweep, usual, lines),
+        _caption(sweep, usual, lines, apart),
         footer(records, command),
         below,
         values(COLUMNS, points),
@@ -186,16 +200,21 @@ def _columns(sweep: Sweep, lines: Sequence[Line]) -> list[Column[Any]]:
         needed = column.name == "accuracy" or (column.name == DISTANCE and _has_forms(sweep))
         if column.shown and (known or needed):
             for mode in sweep.modes:
-                header = f"{mode} {column.header}" if len(sweep.modes) > 1 else column.header
+                header = _header(column.header, mode) if len(sweep.modes) > 1 else column.header
                 found.append(column.within(header, lambda line, mode=mode: line.points.get(mode)))
     return [*found, *MACHINE]
+
+
+def _header(figure: str, mode: str) -> str:
+    """The distance is the same figure of either form's runs."""
+    return f"{figure}, {mode} runs" if figure == DISTANCE else f"{mode} {figure}"
 
 
 def _has_forms(sweep: Sweep) -> bool:
     return sweep.option == MODE or any(sweep.modes)
 
 
-def _caption(sweep: Sweep, usual: int, lines: Sequence[Line]) -> list[str]:
+def _caption(sweep: Sweep, usual: int, lines: Sequence[Line], apart: Apart) -> list[str]:
     text = head_lines([sweep.group])
     if usual:
         runs = "Single runs" if usual == 1 else f"Means ± standard deviations of n = {usual} runs"
@@ -209,8 +228,9 @@ def _caption(sweep: Sweep, usual: int, lines: Sequence[Line]) -> list[str]:
         text.append(IN_TURNS)
     if _has_forms(sweep):
         text.append(
-            "Distance: ‖Taylor form − Āᴷ‖₂ as `python run_lra.py analyze RUN` found it, mean over "
-            "layers, heads and runs; – where no run was analysed."
+            "Distance: ‖Taylor form − Āᴷ‖₂, for the Ā that each run learned, whichever form it "
+            "used; mean over layers, heads and runs, – where no run was analysed. `python "
+            f"run_lra.py analyze RUN` finds it{f', here on {apart.words}' if apart.known else ''}."
         )
     if sweep.base:
         text.append(f"({sweep.base.attention}): without the last filter.")

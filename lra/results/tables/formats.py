@@ -20,6 +20,7 @@ SYMBOLS = {
     **{"−": "$-$", "–": "--", "—": "---", "…": r"\dots{}", "|": r"\textbar{}"},
     **{"‘": "`", "’": "'", "“": "``", "”": "''", "†": r"\dag{}", "‡": r"\ddag{}", "§": r"\S{}"},
     **{word[0]: rf"$\{word[1:]}$" for word in MATHS.split()},
+    **{"‖": r"$\Vert$", "Ā": r"$\bar{A}$", "ᴷ": "$^{K}$", "₂": "$_{2}$"},
 }
 LATEX = str.maketrans(LATEX_ESCAPE_RULES | SYMBOLS)
 

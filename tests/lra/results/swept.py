@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lra.measure.timing import Ratio, Spread
 from lra.results.analysis import Gap, write_analysis
+from lra.results.distances import Distance
 from tests.lra.results.analyses import analysis, head, layer, state
 from tests.lra.results.folders import put
 from tests.lra.test_results import record
@@ -42,6 +43,11 @@ FEATURES = [
     swept("performer+gfsa", 0, 0.33, step=110.0),
 ]
 ALL = [*ORDERS, *LAYERS, *FEATURES]
+
+
+def apart(distance, name="gfsa", **subset):
+    """What was found in an analysed run."""
+    return Distance(analysis(**subset).subset, {name: distance})
 
 
 def put_analysed(results, run, *distances, checkpoint=None, name=None):

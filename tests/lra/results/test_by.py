@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from attention_zoo import UsageError
+from attention_zoo.registry import FILTERS
 from lra.results.analysis import Gap, write_analysis
 from lra.results.distances import taylor_distance
 from lra.results.sweeps import sweeps
 from lra.results.tables.by import by_tables
 from tests.lra.results.analyses import analysis, head, layer, state
-from tests.lra.results.swept import ALL, FEATURES, LAYERS, ORDERS, put_analysed, swept
+from tests.lra.results.swept import ALL, FEATURES, LAYERS, ORDERS, apart, put_analysed, swept
 from tests.lra.test_results import ENVIRONMENT, failure
 
 FORMS = ("linear+gfsa", "linear+gfsa:K=5,mode=power")
@@ -80,7 +81,7 @@ def test_a_row_a_value_columns_by_form_and_the_base_below():
     assert table.columns == (
         "K",
         *("taylor accuracy %", "power accuracy %", "taylor step ms", "power step ms"),
-        *("taylor × time", "power × time", "taylor distance", "power distance"),
+        *("taylor × time", "power × time", "distance, taylor runs", "distance, power runs"),
     )
     assert table.title == "linear+gfsa by K, ListOps: protocol nystromformer"
     assert cells(table, "K", "taylor accuracy %", "power accuracy %") == [
@@ -113,11 +114,54 @@ def test_a_filter_alone_has_no_columns_of_forms_and_features_none_of_distance():
 
 
 def test_distances_are_means_over_the_runs_of_which_they_are_known():
+    both = "distance, taylor runs", "distance, power runs"
     first, second = (one for one in ORDERS if one.attention == "linear+gfsa:K=2")
-    (table,) = by_tables("K", ALL, {id(first): 0.5, id(second): 0.75})
-    assert cells(table, "taylor distance", "power distance") == [["0.625", "–"], *[["–", "–"]] * 3]
-    (table,) = by_tables("K", ALL, {id(first): 0.5})
-    assert cells(table, "taylor distance")[0] == ["0.5"]
+    (table,) = by_tables("K", ALL, {id(first): apart(0.5), id(second): apart(0.75)})
+    assert cells(table, *both) == [["0.625", "–"], *[["–", "–"]] * 3]
+    (line,) = (line for line in table.caption if line.startswith("Distance"))
+    assert "for the Ā that each run learned, whichever form it used" in line
+    assert "here on 16 examples of the validation split (seed 0), 160 tokens." in line
+    (table,) = by_tables("K", ALL, {id(first): apart(0.5)})
+    assert cells(table, both[0])[0] == ["0.5"]
+
+
+def test_distances_of_different_subsets_are_not_side_by_side():
+    two, again, power, three = ORDERS[2:6]
+    cut = {"tokens": 80, "length": 5}
+    found = {id(two): apart(0.5), id(again): apart(9.0, **cut), id(power): apart(0.5)}
+    (table,) = by_tables("K", ALL, found | {id(three): apart(0.1, **cut)})
+    shown = [(row[7].text, row[7].notes) for row in table.rows]
+    assert shown == [("0.5", ("*",)), ("–", ("*",)), ("–", ()), ("–", ())]
+    assert "left out: `analyze` all with the same --examples and --length" in table.notes["*"]
+    rows = {row["attention"]: row for row in table.numbers}
+    subset = "16 examples of the validation split (seed 0), 160 tokens"
+    for name, distance in (("linear+gfsa:K=2", 0.5), ("linear+gfsa", None), ("linear", None)):
+        row = rows[name]
+        assert (row["distance"], row["distance_subset"]) == (distance, distance and subset)
+    (table,) = by_tables("K", ALL, {id(three): apart(0.1, **cut)})
+    assert "160" not in str(table.caption) and "80 tokens, each sequence cut to 5" in str(table)
+    few = {id(two): apart(0.5), id(three): apart(0.1, **cut)}  # of as many the larger
+    assert cells(by_tables("K", ALL, few)[0], "distance, taylor runs")[:2] == [["0.5"], ["–"]]
+
+
+def test_mode_and_distance_are_of_the_filter_that_has_the_option():
+    runs = [
+        swept(f"linear+gfsa{mode}+poly:K={K}", 0, 0.3)
+        for K in (2, 5)
+        for mode in ("", ":mode=power")
+    ]
+    found = sweeps("K", runs)
+    assert [(one.name, one.modes, one.filter) for one in found] == [
+        ("linear+gfsa+poly", [""], "poly"),
+        ("linear+gfsa:mode=power+poly", [""], "poly"),
+    ]
+    for table in by_tables("K", runs, {id(one): apart(0.5) for one in runs}):
+        assert table.columns == ("K", "accuracy %", "step ms")
+    (forms,) = sweeps("mode", [*runs[:2], *ORDERS[:1]])
+    assert (forms.filter, forms.values) == ("gfsa", ["power", "taylor"])
+    (table,) = by_tables("mode", runs[:2], {id(runs[0]): apart(0.5)})
+    assert cells(table, "mode", "distance") == [["power", "–"], ["taylor", "0.5"]]
+    assert {one.filter for one in sweeps("features", FEATURES)} == {None, "gfsa"}
 
 
 def test_csv_has_a_row_an_attention_and_the_base():
@@ -160,18 +204,39 @@ def test_no_order_of_records_changes_a_table():
 
 def test_an_analysis_is_read_by_its_weights(tmp_path):
     run = ORDERS[2]
-    assert taylor_distance(put_analysed(tmp_path, run, name="none"), run) is None
-    assert taylor_distance(put_analysed(tmp_path, run, 0.5, 1.0, name="two"), run) == 0.75
-    assert taylor_distance(put_analysed(tmp_path, run, 0.5, None, name="inf"), run) is None
-    gaps = (Gap(3, "taylor", 1.5, 1.0), Gap(3, "taylor", 2.5, 1.0), None)
-    stacked = [replace(state(), gap=gap) for gap in gaps]
-    found = analysis(layers=[layer(heads=[head(filters=stacked)]), layer(heads=[head()])])
-    folder = put_analysed(tmp_path, run, name="stacked")
-    write_analysis(folder, replace(found, checkpoint=run.training.checkpoint))
-    assert taylor_distance(folder, run) == 2.5
+
+    def of(folder, run=run):
+        return (found := taylor_distance(folder, run)) and found.filters
+
+    assert of(put_analysed(tmp_path, run, name="none")) is None
+    two = put_analysed(tmp_path, run, 0.5, 1.0, name="two")
+    assert of(two) == {"gfsa": 0.75} and taylor_distance(two, run).subset == analysis().subset
+    assert of(put_analysed(tmp_path, run, 0.5, None, name="inf")) is None
     old = put_analysed(tmp_path, run, 0.5, checkpoint="1" * 64, name="old")
-    assert taylor_distance(old, run) is None
+    assert of(old) is None
     for text in ("{", "{}", "[]"):
         (old / "analysis.json").write_text(text)
         with pytest.raises(UsageError, match=r"analysis.json: "):
-            taylor_distance(old, run)
+            of(old)
+
+
+def test_of_several_filters_each_has_its_own_distance_and_of_one_name_the_last(tmp_path):
+    near, far = Gap(3, "taylor", 1.5, 1.0), Gap(3, "taylor", 2.5, 1.0)
+
+    def distances(spec, *gaps_by_layer):
+        run = swept(spec, 0, 0.3)
+        folder = put_analysed(tmp_path, run)
+        layers = [
+            layer(heads=[head(filters=[replace(state(), name=name, gap=gap) for name, gap in of])])
+            for of in gaps_by_layer
+        ]
+        made = replace(analysis(layers=layers), checkpoint=run.training.checkpoint)
+        write_analysis(folder, made)
+        return (found := taylor_distance(folder, run)) and found.filters
+
+    both = [("GraphFilter", near), ("PolynomialFilter", None)]
+    assert FILTERS.get("poly").cls.__name__ == "PolynomialFilter"
+    assert distances("linear+gfsa+poly", both) == {"gfsa": 1.5}
+    assert distances("linear+gfsa:K=2+gfsa", [("GraphFilter", near), ("GraphFilter", None)]) is None
+    layers = [("GraphFilter", near), ("GraphFilter", far)], [("GraphFilter", near)]
+    assert distances("linear+gfsa:K=2,layers=1+gfsa", *layers) == {"gfsa": 2.5}

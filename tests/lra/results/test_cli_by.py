@@ -27,7 +27,7 @@ def test_a_table_by_an_option_with_distances_of_runs_that_were_analysed(results,
     out, err = capsys.readouterr()
     assert "**linear+gfsa by K, ListOps: protocol nystromformer**" in out
     row = next(line for line in out.splitlines() if line.startswith("|        5 |"))
-    assert row.split("|")[-3:-1] == ["               0.5 ", "              0.5 "]
+    assert [cell.strip() for cell in row.split("|")[-3:-1]] == ["0.5", "0.5"]
     assert "Printed by `python run_lra.py table --by K --results DIR`." in out
     (line,) = err.splitlines()
     assert line.startswith("skipped: stranger+gfsa:K=2 is not registered here; --plugin MODULE")

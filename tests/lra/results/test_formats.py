@@ -15,10 +15,15 @@ from lra.protocols import PROTOCOLS, get_protocol
 from lra.results.published import read_published
 from lra.results.table import Cell, Table
 from lra.results.tables import render, tables_of
+from lra.results.tables.by import by_tables
 from lra.results.tables.groups import LARGE, NOT_LEARNED, SPREAD
 from lra.tasks import TASKS
+from tests.lra.test_corruptions import RUNS as EVALUATED
+from tests.lra.test_corruptions import found_of
+from tests.lra.test_fractions import RUNS as FRACTIONS
 
 from .golden import RECORDS
+from .swept import ALL, apart
 
 # tabulate takes a cell of \x01 for a rule; no name or value has one.
 characters = st.characters(blacklist_categories=("Cs",), blacklist_characters="\x01")
@@ -72,7 +77,7 @@ def test_markdown_has_one_row_a_line_and_its_columns(words):
 def test_latex_has_no_bare_special_character(words):
     page = render([table_of(words)], "latex")
     body = page[page.index(r"\midrule") : page.index(r"\bottomrule")]
-    bare = re.sub(r"\\[&%$#_^{}]|\\[a-zA-Z]+|\$[-\\a-zA-Z]*\$|\\\\", "", body)
+    bare = re.sub(r"\\[&%$#_^{}]|\\[a-zA-Z]+|\$[-\\a-zA-Z0-9^_{}]*\$|\\\\", "", body)
     assert not re.search(r"[%$#_^~\\]", bare) and bare.count("&") == 1
     assert bare.count("{") == bare.count("}")
 
@@ -87,12 +92,18 @@ def test_latex_of_all_that_is_said_is_latin_1():
         said += [row.paper, row.table, row.model, row.note, row.differs]
     page = render([table_of(words) for words in dict.fromkeys(said)], "latex")
     page += render(tables_of(RECORDS), "latex")
-    page.encode("latin-1")
+    for option in ("K", "mode", "layers", "features"):
+        page += render(by_tables(option, ALL, {id(one): apart(0.5) for one in ALL[:5]}), "latex")
+    parts = render(tables_of(FRACTIONS, ["fractions"]), "latex")
+    corrupted = render(tables_of(EVALUATED, ["corruptions"], "", found_of(EVALUATED)), "latex")
+    assert parts and corrupted
+    (page + parts + corrupted).encode("latin-1")
 
 
 def test_mathematics_in_latex_is_in_formulas():
     page = render([table_of("±√n → ε … ≤ Δ")], "latex")
     assert r"$\pm$$\surd$n $\to$ $\varepsilon$ \dots{} $\leq$ $\Delta$" in page
+    assert r"$\Vert$$\bar{A}$$^{K}$$\Vert$$_{2}$" in render([table_of("‖Āᴷ‖₂")], "latex")
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,12 +1,17 @@
+import itertools
+from dataclasses import replace
+
 import pytest
 
+from lra.results.figures import screen
 from lra.results.figures.by import by_charts
+from lra.results.figures.chart import Axis, Chart, Panel
 from lra.results.figures.palette import Looks
 from lra.results.figures.paper import draw
-from tests.lra.results.swept import ALL, FEATURES, ORDERS, swept
+from tests.lra.results.swept import ALL, FEATURES, ORDERS, apart, swept
 from tests.lra.test_results import failure
 
-DISTANCES = {id(one): 0.5 for one in ORDERS if "K=5" in one.attention}
+DISTANCES = {id(one): apart(0.5) for one in ORDERS if "K=5" in one.attention}
 
 
 def named(panel):
@@ -15,7 +20,7 @@ def named(panel):
 
 def test_accuracy_time_and_distance_each_have_a_panel():
     (chart,) = by_charts("K", ALL, DISTANCES)
-    accuracy, time, apart = chart.panels
+    accuracy, time, distances = chart.panels
     assert [panel.y.title for panel in chart.panels] == [
         *("test accuracy, %", "training step, ms", "‖Taylor − power‖₂"),
     ]
@@ -25,9 +30,18 @@ def test_accuracy_time_and_distance_each_have_a_panel():
     assert taylor.bars[0][0] == pytest.approx(2**0.5) and power.joined
     assert named(time)["linear+gfsa, taylor"].y == [111.0, 110.0, 110.0]
     assert named(time)["linear+gfsa, power"].bars == ([1.0, 1.0], [1.0, 1.0])
-    assert [one.y for one in apart.series] == [[0.5], [0.5]] and apart.series[0].x == [5.0]
+    assert [one.y for one in distances.series] == [[0.5]] * 2 and distances.series[0].x == [5.0]
+    assert (
+        "‖Taylor − power‖₂: for the Ā that each run learned, on 16 examples of the validation "
+        "split (seed 0), 160 tokens."
+    ) in chart.notes
     (chart,) = by_charts("K", ALL)
     assert len(chart.panels) == 2
+    other = {id(ORDERS[2]): apart(9.0, length=4)}
+    (chart,) = by_charts("K", ALL, DISTANCES | other)
+    assert [one.y for one in chart.panels[2].series] == [[0.5], [0.5]]
+    said = "Left out, as analysed on other examples or tokens: linear+gfsa:K=2."
+    assert said in chart.notes
 
 
 def test_the_base_is_a_line_across_and_the_spread_of_its_seeds_dots():
@@ -97,3 +111,32 @@ def test_values_bars_and_the_base_are_drawn_as_the_data_say():
     assert [text.get_text() for text in legend.get_texts()] == [*bars]
     first, second = (bars[name].lines[0] for name in bars)
     assert first.get_fillstyle() != second.get_fillstyle()
+
+
+def test_labels_of_levels_that_lie_near_each_other_are_one():
+    levels = {"linear": 16.2, "majority class": 16.2, "chance": 10.0, "other": 17.0}
+    panel = Panel(Axis("K", range=(2, 5)), Axis("%", range=(5, 30)), [], levels)
+    assert panel.labels == [["chance"], ["linear", "majority class", "other"]]
+    apart = Axis("ms", log=True, range=(1, 100)), {"a": 2.0, "b": 2.4, "c": 4.0}
+    assert Panel(panel.x, apart[0], [], apart[1]).labels == [["a", "b"], ["c"]]
+    equal = Panel(panel.x, Axis("%"), [], {"a": 2.0, "b": 2.0, "c": 2.1})
+    assert equal.labels == [["a", "b"], ["c"]]
+    figure = draw(Chart("name", "title", [], [panel], [], ""), Looks([]))
+    texts = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    assert texts == {"chance 10.0": 10.0, "linear, majority class 16.2, other 17.0": 17.0}
+    shapes = screen.draw([panel], Looks([]))["layout"]["shapes"]
+    shown = {shape["label"]["text"]: shape["y0"] for shape in shapes if shape["label"]["text"]}
+    assert shown == {"chance": 10.0, "linear, majority class, other": 17.0} and len(shapes) == 4
+
+
+def test_the_labels_of_a_base_near_the_majority_do_not_cover_each_other():
+    runs = [swept(f"linear+gfsa:K={K}", 0, 0.17) for K in (2, 5)]
+    data = replace(runs[0].data, baselines={"majority class": 0.1622})
+    runs = [replace(one, data=data) for one in [*runs, swept("linear", 0, 0.1621)]]
+    (chart,) = by_charts("K", runs)
+    looks = Looks(one.attention for one in chart.panels[0].series if one.attention)
+    figure = draw(chart, looks)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    pairs = itertools.combinations(boxes, 2)
+    assert "linear, majority class 16.2" in [text.get_text() for text in figure.axes[0].texts]
+    assert not any(first.overlaps(second) for first, second in pairs)

@@ -13,7 +13,7 @@ from lra.results.record import Data
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables, render, tables_of
 from lra.results.tables.by import by_tables
-from tests.lra.results.swept import ALL
+from tests.lra.results.swept import ALL, apart
 from tests.lra.test_results import ENVIRONMENT, failure, record
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ def texts():
     arguments = " --task listops"
     command = f"python run_lra.py table --published{arguments}"
     beside, _ = published_tables(accuracy_groups(RECORDS), PUBLISHED, command)
-    distances = {id(run): 0.25 * len(run.attention) for run in ALL if "K=5" in run.attention}
+    distances = {id(run): apart(0.25 * len(run.attention)) for run in ALL if "K=5" in run.attention}
     sweeps = by_tables("K", ALL, distances, "python run_lra.py table --by K")
     return {
         "by.md": render(sweeps, "github"),
