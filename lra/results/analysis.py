@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from attention_zoo import UsageError
+from lra.results.beside import of_schema, read_beside
 from lra.results.layout import ANALYSIS
 from lra.results.record import Count, Record, Share
 from lra.system.environment import Environment
 from lra.system.files import write_json
 from lra.training.evaluation import Evaluation
 from lra.training.weights import Weights
-from lra.typed import frozen, load
+from lra.typed import frozen
 
 SCHEMA = 1
 # Cycles a token at which Fourier responses are given, 0 for the mean.
@@ -28,15 +29,6 @@ Numbers = list[Number]
 Rank = Annotated[int, Field(ge=1)]
 T = TypeVar("T")
 Some = Annotated[list[T], Field(min_length=1)]
-
-
-def _require_ours(schema: int) -> int:
-    if schema != SCHEMA:
-        raise UsageError(
-            f"made by another version of lra-gfsa: schema {schema}, this one reads {SCHEMA}; "
-            "`analyze` the run again"
-        )
-    return schema
 
 
 def _require_length(name: str, values: Numbers | None, length: int) -> None:
@@ -193,7 +185,7 @@ class Analysis:
     precision: in which the model ran, and the spectra were computed. frequencies: of the Fourier
     forms, in cycles a token."""
 
-    schema: Annotated[int, AfterValidator(_require_ours)]
+    schema: Annotated[int, of_schema(SCHEMA, "; `analyze` the run again")]
     identity: str
     checkpoint: str
     task: str
@@ -224,13 +216,7 @@ def write_analysis(folder: Path, analysis: Analysis) -> Path:
 def read_analysis(folder: Path, record: Record) -> Analysis | None:
     """The analysis in the folder of a run; None where there is none, or one of weights that the run
     no longer has. UsageError names the file and what is wrong with it."""
-    path = folder / ANALYSIS
-    try:
-        found = load(Analysis, path.read_bytes())
-    except FileNotFoundError:
+    found = read_beside(Analysis, folder / ANALYSIS)
+    if found is None:
         return None
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
     return found if found.checkpoint == record.training.checkpoint else None

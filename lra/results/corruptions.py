@@ -2,28 +2,21 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from attention_zoo import UsageError
+from lra.results.beside import of_schema, read_beside
 from lra.results.layout import CORRUPTIONS
 from lra.results.record import Record
 from lra.system.environment import Environment
 from lra.system.files import write_json
 from lra.training.evaluation import Evaluation
-from lra.typed import frozen, load
+from lra.typed import frozen
 
 SCHEMA = 1
 Weights = tuple[str, str]  # identity, checkpoint
-
-
-def _require_ours(schema: int) -> int:
-    if schema != SCHEMA:
-        raise UsageError(
-            f"made by another version of lra-gfsa: schema {schema}, this one reads {SCHEMA}"
-        )
-    return schema
 
 
 @frozen
@@ -55,7 +48,7 @@ class Session:
 class Corruptions:
     """Of a run's weights, which identity and checkpoint name as its record does."""
 
-    schema: Annotated[int, AfterValidator(_require_ours)]
+    schema: Annotated[int, of_schema(SCHEMA)]
     identity: str
     checkpoint: str
     sessions: list[Session]
@@ -103,15 +96,9 @@ def none_yet(record: Record) -> Corruptions:
 def read_corruptions(folder: Path, record: Record) -> Corruptions | None:
     """What is on record of these weights; None where nothing is, or of weights that the run had
     before it was run again. UsageError names the file and what is wrong with it."""
-    path = folder / CORRUPTIONS
-    try:
-        found: Any = load(Corruptions, path.read_bytes())
-    except FileNotFoundError:
+    found = read_beside(Corruptions, folder / CORRUPTIONS)
+    if found is None:
         return None
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
     return found if found.weights == weights_of(record) else None
 
 

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from attention_zoo import UsageError
 from lra.measure.memory import HEADLINE_MEMORY
 from lra.measure.variant import Measurement
 from lra.protocols import Protocol
+from lra.results.beside import of_schema
 from lra.results.layout import FAILURE, RECORD
 from lra.system.environment import Environment, machine_words, short_commit
 from lra.system.files import write_json
@@ -25,14 +26,6 @@ from lra.typed import frozen, load
 SCHEMA = 1
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def _require_ours(schema: int) -> int:
-    if schema != SCHEMA:
-        raise UsageError(
-            f"made by another version of lra-gfsa: schema {schema}, this one reads {SCHEMA}"
-        )
-    return schema
 
 
 @frozen
@@ -96,7 +89,7 @@ class RunRecord:
     repeats the run. environment: of its measurement, where there is one.
     """
 
-    schema: Annotated[int, AfterValidator(_require_ours)]
+    schema: Annotated[int, of_schema(SCHEMA)]
     identity: str
     finished: str
     command: str
