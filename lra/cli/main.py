@@ -12,7 +12,7 @@ from attention_zoo import UsageError
 from attention_zoo.errors import one_line, unknown
 from lra.cli.options import PROGRAM
 from lra.failures import RunFailure
-from lra.system.allocator import keep_freed_memory
+from lra.system.allocator import keep_few_kernels, keep_freed_memory
 from lra.system.interrupts import Stopped
 
 RUN = "run"  # what is done where no command is named
@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         module = command(name)
         options = module.parser().parse_args(words)
         # torch takes seconds to import: `--help` and a mistyped line do not wait for it.
+        keep_few_kernels()
         keep_freed_memory()
         # A last search for garbage takes a second with torch loaded; the system takes all anyway.
         atexit.register(gc.freeze)

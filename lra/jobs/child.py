@@ -16,7 +16,7 @@ from attention_zoo import UsageError
 from lra.failures import describe, memory_errors
 from lra.jobs.work import STOPPED, End, Port, Work
 from lra.system import interrupts
-from lra.system.allocator import keep_freed_memory
+from lra.system.allocator import keep_few_kernels, keep_freed_memory
 from lra.system.memory import limit_memory
 from lra.system.threads import fix_threads
 
@@ -36,6 +36,7 @@ def serve(channel: Connection, log: Path, folder: str, env: Mapping[str, str]) -
     os.environ.update(env)
     gc.freeze()  # what is imported stays
     gc.enable()
+    keep_few_kernels()
     keep_freed_memory()
     port = Port(channel)
     port.end(end_of(port))

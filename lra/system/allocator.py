@@ -1,9 +1,21 @@
-"""How the C library treats memory that torch frees on the CPU."""
+"""What a process on the CPU does with memory that torch has no use for."""
 
 import ctypes
+import os
 import sys
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+KERNELS = 16  # of oneDNN, by shape
+
+
+def keep_few_kernels() -> None:
+    """Bounds how many kernels oneDNN keeps, each for one shape of its operands and with some 16 MB
+    to work in: by default 1,024. Packed batches have another shape each, and ListOps took 8 GB
+    where it needs 1.5; with these few a step takes as long. Has to be called before torch computes
+    anything; what the environment says already stays."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
 
 
 def keep_freed_memory() -> None:

@@ -1,3 +1,4 @@
+import os
 import platform
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from lra.measure.runs import measure_in_turns
 from lra.measure.timing import LEAST, MOST, time_step
 from lra.measure.variant import steps_of
 from lra.protocols import get_protocol, override
+from lra.system.allocator import KERNELS, keep_few_kernels
 from lra.system.environment import ROOT
 
 from .tiny import config
@@ -98,6 +100,16 @@ faults()
 assert faults() < plain / 10, (plain, faults())
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_few_kernels_are_kept_unless_the_environment_says_otherwise(monkeypatch):
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.delenv(name, raising=False)
+    keep_few_kernels()
+    assert os.environ[name] == str(KERNELS) == "16"
+    monkeypatch.setenv(name, "1024")
+    keep_few_kernels()
+    assert os.environ[name] == "1024"
 
 
 def test_timing_repeats_within_its_bounds():
