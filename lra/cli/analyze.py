@@ -38,23 +38,36 @@ def parser() -> Parser:
 
 
 def carry_out(options: argparse.Namespace) -> int:
-    """A run that is refused is a line, and the others go on."""
+    """A run that is refused is a line, and the others go on; the last one says that it was."""
     from lra.results.reading import find_finished
 
     folders: dict[Path, None] = {}
-    status = 0
-    for name in options.run:
+    refused: list[UsageError] = []
+    names = dict.fromkeys(options.run)
+    for name in names:
         try:
             folders[find_finished(name, options.results)] = None
         except UsageError as error:
-            status = max(status, refuse(error))
+            refused.append(skip(error, alone=len(names) == 1))
     for folder in folders:
         try:
             with interrupts.obeyed():
                 look_at(folder, options)
         except UsageError as error:
-            status = max(status, refuse(error, f"{folder.name}: "))
-    return status
+            refused.append(skip(error, f"{folder.name}: ", alone=len(names) == 1))
+    if refused:
+        failed = all(isinstance(error, RunFailure) for error in refused)
+        what = f"{len(refused)} of {len(names)} runs could not be analysed, for the reasons above"
+        raise (RunFailure if failed else UsageError)(what)
+    return 0
+
+
+def skip(error: UsageError, run: str = "", *, alone: bool) -> UsageError:
+    """Says why a run is left out; raises what stopped the only one."""
+    if alone:
+        raise error
+    say(f"skipped: {run}{one_line(error)}")
+    return error
 
 
 def look_at(folder: Path, options: argparse.Namespace) -> None:
@@ -76,12 +89,6 @@ def look_at(folder: Path, options: argparse.Namespace) -> None:
     )
     print(render(analysis_tables(found), "github"))
     say(f"written: {write_analysis(folder, found)}")
-
-
-def refuse(error: UsageError, run: str = "") -> int:
-    """Says it as main does; the status that it has there."""
-    say(f"{PROGRAM}: error: {run}{one_line(error)}")
-    return 1 if isinstance(error, RunFailure) else 2
 
 
 def progress(folder: Path) -> Callable[[str], None]:
