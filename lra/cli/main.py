@@ -15,6 +15,7 @@ from lra.failures import RunFailure
 from lra.system.allocator import keep_few_kernels, keep_freed_memory
 from lra.system.interrupts import Stopped
 
+LONGEST = 800  # letters of an error's line
 RUN = "run"  # what is done where no command is named
 COMMANDS = {
     "list": "tasks, attentions and what they support here, filters, protocols",
@@ -69,5 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(line: str, status: int) -> int:
+    if len(line) > LONGEST:  # of a word of thousands of letters, or an exception that repeats one
+        line = f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"
     print(f"{PROGRAM}: error: {line}", file=sys.stderr)
     return status

@@ -63,8 +63,6 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def error(self, message: str) -> NoReturn:
-        if len(message) > 600:  # a word of thousands of letters, which argparse repeats
-            message = f"{message[:300]}...{message[-300:]}"
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 

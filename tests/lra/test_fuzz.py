@@ -178,6 +178,12 @@ def test_any_line_is_done_or_refused(work, folder, words):
     answered(work, folder, words)
 
 
+def test_an_endless_plugin_does_not_fill_the_screen(work, folder):
+    """Its name stands in the exception, too."""
+    words = ["--task", "listops", "--attn", "linear", "--plugin", "9" * 5000]
+    assert answered(work, folder, words) == 2
+
+
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 @pytest.mark.parametrize("word", ["9" * 5000, "9 " * 2500])
 def test_an_endless_word_does_not_fill_the_screen(work, folder, command, word):
