@@ -142,8 +142,8 @@ MUTANTS = (
     Mutant(
         "order of products: powers of (right·left)ᵀ where a factor is never written down",
         ZOO + "operators/factored.py",
-        "lambda x: gram @ x",
-        "lambda x: gram.mT @ x",
+        "horner(rest, moments, lambda x: gram @ x)",
+        "horner(rest, moments, lambda x: gram.mT @ x)",
         (CONTRACT + "attention[polynomial-nystrom]",),
     ),
     Mutant(
@@ -200,8 +200,8 @@ MUTANTS = (
     Mutant(
         "draws: every layer has those of the first",
         ZOO + "build.py",
-        "1_000_003 + layer)",
-        "1_000_003 + 1)",
+        "1_000_003 + layer +",
+        "1_000_003 + 1 +",
         ("tests/attention_zoo/test_layer.py",),
     ),
     # Checkpoints.
