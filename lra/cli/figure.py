@@ -16,7 +16,6 @@ from lra.protocols import Protocol, get_protocol
 
 if TYPE_CHECKING:
     from lra.measure.sheet import Sheet
-    from lra.results.analysis import Analysis
     from lra.results.comparable import Recorded
     from lra.results.curves import Curve
     from lra.results.figures.chart import Chart
@@ -136,19 +135,11 @@ def charts_of(
 
 def analysis_charts(kind: str, runs: "list[tuple[Path, Recorded]]") -> "list[Chart]":
     """The charts of a kind of ANALYSES; an analysis that cannot be read is named."""
-    make = getattr(importlib.import_module(f"lra.results.figures.{kind}"), ANALYSES[kind])
-    return make([(record, analysis_of(folder, record)) for folder, record in runs])
-
-
-def analysis_of(folder: Path, record: "Recorded") -> "Analysis | None":
+    from lra.cli.reading import beside
     from lra.results.analysis import read_analysis
-    from lra.results.record import Record
 
-    try:
-        return read_analysis(folder, record) if isinstance(record, Record) else None
-    except UsageError as error:
-        say(f"skipped: {error}")
-        return None
+    make = getattr(importlib.import_module(f"lra.results.figures.{kind}"), ANALYSES[kind])
+    return make([(record, beside(read_analysis, folder, record)) for folder, record in runs])
 
 
 def curve_of(folder: Path, record: "Recorded") -> "Curve":

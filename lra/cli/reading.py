@@ -2,8 +2,9 @@
 
 import contextlib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from attention_zoo import UsageError, parse_spec
 from attention_zoo.errors import unknown
@@ -18,6 +19,7 @@ from lra.results.record import Record
 
 Folders = Sequence[Path]
 Tasks = Sequence[str] | None  # None: all
+T = TypeVar("T")
 
 
 def on_record(results: Folders, tasks: Tasks = None) -> list[tuple[Path, Recorded]]:
@@ -38,15 +40,20 @@ def corrupted(
 ) -> dict[Weights, Corruptions]:
     """What is on record of these runs under corruptions, where tables of it are asked for; what
     cannot be read is named."""
-    found: dict[Weights, Corruptions] = {}
-    for folder, record in runs if "corruptions" in kinds else ():
-        try:
-            one = read_corruptions(folder, record) if isinstance(record, Record) else None
-        except UsageError as error:
-            say(f"skipped: {error}")
-        else:
-            found |= {one.weights: one} if one else {}
-    return found
+    if "corruptions" not in kinds:
+        return {}
+    found = (beside(read_corruptions, folder, record) for folder, record in runs)
+    return {one.weights: one for one in found if one}
+
+
+def beside(read: Callable[[Path, Record], T | None], folder: Path, record: Recorded) -> T | None:
+    """What `read` finds in the folder of a run that has a result; None where that cannot be read,
+    which is named."""
+    try:
+        return read(folder, record) if isinstance(record, Record) else None
+    except UsageError as error:
+        say(f"skipped: {error}")
+        return None
 
 
 def none_on_record(results: Folders, tasks: Tasks = None) -> UsageError:

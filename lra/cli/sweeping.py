@@ -59,14 +59,8 @@ def registered(runs: Runs) -> "list[tuple[Path, Recorded]]":
 def distances_of(runs: Runs) -> "Distances":
     """Of a filter's Taylor form from the true power, by id of the records of the runs that were
     analysed; what cannot be read is named."""
+    from lra.cli.reading import beside
     from lra.results.distances import taylor_distance
-    from lra.results.record import Record
 
-    found = {}
-    for folder, record in runs:
-        if isinstance(record, Record):
-            try:
-                found[id(record)] = taylor_distance(folder, record)
-            except UsageError as error:
-                say(f"skipped: {error}")
+    found = {id(record): beside(taylor_distance, folder, record) for folder, record in runs}
     return {key: known for key, known in found.items() if known is not None}
