@@ -1,5 +1,6 @@
 """What an attention is: a module that makes an operator from queries and keys."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +9,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from attention_zoo.errors import UsageError
+from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.inputs import require_dtype, require_floats, require_mask, spelled
-from attention_zoo.operators import AttentionOperator, EmptyOperator, zero_pads
+from attention_zoo.operators import AttentionOperator, DecodingCache, EmptyOperator, zero_pads
 from attention_zoo.packing import Packing
 
 WITHOUT_FLOAT16 = (torch.float64, torch.float32, torch.bfloat16)
@@ -25,7 +26,8 @@ class Support:
     rows_sum_to_one: Ā1 = 1 on real rows, so that powers of Ā keep their scale.
     time, memory: growth in N of a forward and backward pass.
     family: under which heading it is listed.
-    causal: no row of Ā looks at a later token.
+    causal: whether a row of Ā looks at no later token: `never`, `optional` where `build_attention`
+        can be asked for that, `always`.
     dtypes: in which results and powers of Ā are finite.
     head_dims: smallest, largest and step of the head widths it takes.
     second_derivatives: derivatives of its gradients exist, and forward-mode ones; where not, asking
@@ -45,7 +47,7 @@ class Support:
     time: Growth
     memory: Growth
     family: str = "other"
-    causal: bool = False
+    causal: Literal["never", "optional", "always"] = "never"
     devices: tuple[str, ...] = ("cpu", "cuda")
     dtypes: tuple[torch.dtype, ...] = (*WITHOUT_FLOAT16, torch.float16)
     head_dims: tuple[int, int, int] = (1, 65536, 1)
@@ -62,6 +64,10 @@ class Attention(nn.Module, ABC):
     A subclass declares `support` and writes `operator` (the fast path) and `reference` (Ā from
     the paper's equations), and may state a formula of its `cost`. Random draws are buffers that
     `resample` draws anew; numbers that follow max_len go through `check_on_load`.
+
+    Where `causal` is optional, `operator` and `reference` follow `self.causal`. One whose
+    `operator` also has a parameter `cache` can decode: given one, q and k are those of new tokens,
+    and it returns their rows of Ā.
 
     `operator` is called once for each group of a packed batch: an attention that keeps something of
     a whole batch is not one of these.
@@ -88,6 +94,7 @@ class Attention(nn.Module, ABC):
     shares: bool = False  # makes once for a batch what would be made again for each example alone
     redraw: int = 0  # steps between two draws in training; 0 for an attention that draws nothing
     attention_dropout: float = 0.0  # of the entries of Ā in training; `build_attention` sets it
+    causal: bool = False  # no row looks at a later token; `build_attention` sets it
 
     def __init__(self, *, heads: int, head_dim: int, max_len: int) -> None:
         super().__init__()
@@ -103,6 +110,7 @@ class Attention(nn.Module, ABC):
         k: Tensor,  # (B, H, N, D)
         keep: Tensor | Packing | None = None,  # (B, N) bool, True for a real token
         x: Tensor | None = None,  # (B, N, C), for attentions that need the layer's input
+        cache: DecodingCache | None = None,  # of the tokens before these
     ) -> AttentionOperator:
         require_floats("B, H, N, D", q=q, k=k)
         require_dtype(q.dtype, "q", k=k)
@@ -118,11 +126,14 @@ class Attention(nn.Module, ABC):
                 f"head_dim={D}"
             )
         longest = max(keep.lengths) if isinstance(keep, Packing) else N
+        if cache is not None:
+            self._require_decoding(keep)
+            longest += cache.length
         if longest > self.max_len:
             raise UsageError(f"{longest} tokens are more than max_len={self.max_len}")
         if isinstance(keep, Packing):
             operator = self._dropped(self.packed(q, k, keep))
-            operator.lengths = keep.lengths
+            operator.lengths, operator.causal = keep.lengths, self.causal
             return operator
         require_mask(keep, B, N)
         q, k = zero_pads(q, keep), zero_pads(k, keep)
@@ -136,13 +147,41 @@ class Attention(nn.Module, ABC):
             given = [x if keep is None else torch.where(keep[..., None], x, 0.0)]
         if B == 0 or N == 0:
             return EmptyOperator(q, keep, (q, k, *given, *self.parameters()))
-        operator = self.operator(q, k, keep, *given)
+        if cache is None:
+            operator = self.operator(q, k, keep, *given)
+        else:
+            cache.begin(N)
+            operator = self.operator(q, k, keep, cache=cache)  # type: ignore[call-arg]
         if not isinstance(operator, AttentionOperator):
             raise UsageError(
                 f"{type(self).__name__}.operator must return an AttentionOperator such as "
                 f"DenseOperator, FactoredOperator or KernelOperator, not {type(operator).__name__}"
             )
-        return self._dropped(operator)
+        operator = self._dropped(operator)
+        operator.causal, operator.cache = self.causal, cache
+        return operator
+
+    @property
+    def decodes(self) -> bool:
+        """Whether its causal form takes a cache."""
+        return "cache" in inspect.signature(self.operator).parameters
+
+    def _require_decoding(self, keep: Tensor | Packing | None) -> None:
+        name = type(self).__name__
+        if not self.causal:
+            raise UsageError(f"{name} decodes with causal=True alone: later tokens change its rows")
+        if not self.decodes:
+            raise UnsupportedError(f"{name} does not support decoding with a cache")
+        if isinstance(keep, Packing):
+            raise UsageError("a packed batch cannot be decoded: pad it")
+
+    def make_causal(self) -> None:
+        """From now on no row looks at a later token. Raises UnsupportedError where it cannot."""
+        if self.support.causal == "never":
+            raise UnsupportedError(
+                f"{type(self).__name__} has no causal form: its rows look both ways"
+            )
+        self.causal = True
 
     def _dropped(self, operator: AttentionOperator) -> AttentionOperator:
         if self.training and self.attention_dropout:

@@ -2,7 +2,7 @@
 
 import inspect
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -14,7 +14,7 @@ from attention_zoo.attention import Attention
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.filter import Filter, Modifier, Place
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import AttentionOperator, FilteredOperator
+from attention_zoo.operators import AttentionOperator, DecodingCache, FilteredOperator
 from attention_zoo.options import spell
 from attention_zoo.packing import Packing
 from attention_zoo.registry import FILTERS, Layers
@@ -74,8 +74,9 @@ class FilteredAttention(nn.Module):
         k: Tensor,  # (B, H, N, D)
         keep: Tensor | Packing | None = None,  # (B, N)
         x: Tensor | None = None,  # (B, N, C)
+        cache: DecodingCache | None = None,
     ) -> AttentionOperator:
-        operator: AttentionOperator = self.attention(q, k, keep, x)
+        operator: AttentionOperator = self.attention(q, k, keep, x, cache)
         for graph_filter in self.filters:
             operator = FilteredOperator(operator, graph_filter)
         return operator
@@ -90,16 +91,19 @@ def build_attention(
     layer: int = 1,
     dim: int | None = None,
     dropout: float = 0.0,
+    causal: bool = False,
 ) -> Attention | FilteredAttention:
-    """The module `(q, k, keep=None, x=None) -> AttentionOperator` that a spec names.
+    """The module `(q, k, keep=None, x=None, cache=None) -> AttentionOperator` that a spec names.
 
     layer: which layer it is for, from 1; a filter stands only in the layers its `layers` names.
     dim: C of the layer's input, for attentions that take it; heads · head_dim where None.
     dropout: of the entries of Ā in training, one mask for all powers of it; see `Support.dropout`.
+    causal: no token sees a later one, neither in Ā nor through a filter; see `Support.causal`. With
+    a `DecodingCache` its operator then has the rows of new tokens alone.
     Its own weights are drawn from (torch.initial_seed(), layer), and no draw is taken from the
     global generator: variants of one seed share all other weights.
     Raises UsageError for an invalid spec or a remedy, which acts on a layer; UnsupportedError for
-    dropout that is not supported.
+    dropout or a causal form that is not supported.
 
     >>> attention = build_attention("linear+gfsa:K=4", heads=2, head_dim=8, max_len=64)
     >>> q, k, v = torch.randn(3, 1, 2, 64, 8)  # (B, H, N, D) each
@@ -124,6 +128,9 @@ def build_attention(
         sizes = {"heads": heads, "dim": dim or heads * head_dim}
         modifiers = build_modifiers(spec, sizes, layer)
     filters = cast("list[Filter]", modifiers)
+    if causal:
+        attention.make_causal()
+        require_causal(filters)
     if dropout:
         require_dropout(spec, dropout, filtered=bool(filters))
         attention.attention_dropout = dropout
@@ -168,6 +175,14 @@ def build_remedies(spec: Spec, *, dim: int, heads: int, layer: int) -> dict[str,
     with _draws_of(layer, "remedies"):
         built = build_modifiers(replace(spec, filters=parts), {"dim": dim, "heads": heads}, layer)
     return {one.acts_on: one for one in built}
+
+
+def require_causal(modifiers: Iterable[Modifier]) -> None:
+    """From now on they look at no later token. Raises UnsupportedError for one that cannot."""
+    for one in modifiers:
+        if not one.causal:
+            raise UnsupportedError(f"{type(one).__name__} has no causal form: it mixes all tokens")
+        one.prefix = True
 
 
 def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:

@@ -18,23 +18,24 @@ class Modifier(nn.Module, ABC):
     projection, the layer's output, or the projections W_V and W_O.
     stacks: whether another may act on the same place. Polynomials do, since one of Ā is an
     operator again; of those that do not, a spec has one a place.
+    causal: whether it can be asked to look at no later token; then `prefix` says whether it does,
+    and a mean is over the tokens up to each, as `operator.mean` is.
     """
 
     acts_on: ClassVar[Place]
     stacks: ClassVar[bool] = False
+    causal: ClassVar[bool] = True
+    prefix: bool = False
 
 
 class Filter(Modifier):
     """Base class of filters: `(operator, v) -> f(Ā) v` with (B, H, N, D) values.
 
     Its parameters are few scalars per head: training gives them no weight decay.
-    causal: whether f(Ā) looks at no later token where Ā does not, as polynomials do and a mean over
-    all tokens does not.
     """
 
     acts_on = "operator"
     stacks = True
-    causal: ClassVar[bool] = True
 
     def __init__(self, heads: int) -> None:
         super().__init__()

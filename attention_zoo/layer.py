@@ -8,10 +8,16 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention
-from attention_zoo.build import build_attention, build_remedies, without_remedies
-from attention_zoo.errors import UsageError
+from attention_zoo.build import (
+    build_attention,
+    build_remedies,
+    require_causal,
+    without_remedies,
+)
+from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.inputs import require_dtype, require_floats, require_mask
+from attention_zoo.operators import DecodingCache
 from attention_zoo.packing import Packing
 from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 from attention_zoo.spec import Spec, parse_spec
@@ -21,7 +27,7 @@ class SelfAttention(nn.Module):
     """out(Ā v), q, k, v the heads of qkv(x), together `inner` wide (C where None); 4·C·inner
     parameters besides the attention's own, and 3·inner + C more with biases. An attention that
     looks at q alone, or at neither, has no projection for the others. attention_dropout: of the
-    entries of Ā in training.
+    entries of Ā in training. causal: no token sees a later one.
 
     Remedies of the spec stand in it: one on the values is given Ā v, one on the output the result,
     one on the projections makes those of v and of the result. Raises UsageError for one on the
@@ -44,6 +50,7 @@ class SelfAttention(nn.Module):
         bias: bool = True,
         inner: int | None = None,
         attention_dropout: float = 0.0,
+        causal: bool = False,
     ) -> None:
         super().__init__()
         inner = dim if inner is None else inner
@@ -61,8 +68,11 @@ class SelfAttention(nn.Module):
             layer=layer,
             dim=dim,
             dropout=attention_dropout,
+            causal=causal,
         )
         remedies = build_remedies(spec, dim=dim, heads=heads, layer=layer)
+        if causal:
+            require_causal(remedies.values())
         self.on_values = cast("OnValues | None", remedies.get("values"))
         self.on_output = cast("OnOutput | None", remedies.get("output"))
         self.on_projections = cast("OnProjections | None", remedies.get("projections"))
@@ -81,9 +91,11 @@ class SelfAttention(nn.Module):
         x: Tensor,  # (B, N, C), or (T, C) of a packed batch
         keep: Tensor | Packing | None = None,  # (B, N), True for a real token
         shared: dict[str, Tensor] | None = None,
+        cache: DecodingCache | None = None,
     ) -> Tensor:  # as x
         """shared: what the layers of one pass share, an empty dict that is handed from layer to
-        layer; where there is none, a layer is its own first."""
+        layer; where there is none, a layer is its own first. cache: of the tokens before these, an
+        empty one to begin with; each layer has one of its own."""
         packed, self._term = isinstance(keep, Packing), None
         require_floats("T, C" if packed else "B, N, C", x=x)
         if x.shape[-1] != self.dim:
@@ -95,13 +107,18 @@ class SelfAttention(nn.Module):
                 x = torch.where(keep[..., None], x, 0.0)
         elif len(x) != len(keep.place):
             raise UsageError(f"x has {len(x)} tokens, its packing {len(keep.place)}")
+        if cache is not None and not getattr(self.on_output, "by_token", True):
+            raise UnsupportedError(
+                f"{type(self.on_output).__name__} does not support decoding with a cache: it needs "
+                "the earlier tokens' outputs"
+            )
         parts, W_O, bias = [] if self.qkv is None else [self.qkv(x)], self.out.weight, self.out.bias
         if self.on_projections is not None:
             W_V, W_O = (weight.mT for weight in self.on_projections())
             parts.append(F.linear(x, W_V))
         made = torch.cat(parts, -1) if len(parts) > 1 else parts[0]
         if not isinstance(keep, Packing):
-            y = self._attend(made, keep, x)
+            y = self._attend(made, keep, x, cache)
         elif keep.ragged and self.attention.packs(made):
             y = self._attend(made[None], keep, x[None])[0]
         else:
@@ -136,7 +153,13 @@ class SelfAttention(nn.Module):
         self._term = torch.stack(terms).sum() if terms else None
         return torch.cat(results)
 
-    def _attend(self, made: Tensor, keep: Tensor | Packing | None, x: Tensor) -> Tensor:
+    def _attend(
+        self,
+        made: Tensor,
+        keep: Tensor | Packing | None,
+        x: Tensor,
+        cache: DecodingCache | None = None,
+    ) -> Tensor:
         """Ā v (B, N, inner) of the projections of x."""
         parts = rearrange(
             made, "b n (p h d) -> p b h n d", p=len(self.names), h=self.heads
@@ -145,7 +168,7 @@ class SelfAttention(nn.Module):
         v = by_name["v"]
         q = by_name.get("q", by_name.get("k", v))
         operator = self.attention(
-            q, by_name.get("k", q), keep, x if self.attention.needs_input else None
+            q, by_name.get("k", q), keep, x if self.attention.needs_input else None, cache
         )
         # Written out, since torch.compile breaks its graph at the @ of an object.
         y = self.attention.finish(operator.__matmul__(v))
@@ -212,9 +235,11 @@ def build_layer(
     bias: bool = True,
     inner: int | None = None,
     attention_dropout: float = 0.0,
+    causal: bool = False,
 ) -> SelfAttention:
     """The module `(x, keep=None) -> x` of a spec, projections included. Raises UnsupportedError
-    for an attention_dropout that the attention does not support (`Support.dropout`).
+    for an attention_dropout or a causal form that the spec does not support (`Support.dropout`,
+    `Support.causal`).
 
     >>> layer = build_layer("performer+gfsa", dim=16, heads=2, max_len=64)
     >>> keep = torch.arange(40) < 30  # the last ten tokens are padding
@@ -230,4 +255,5 @@ def build_layer(
         bias=bias,
         inner=inner,
         attention_dropout=attention_dropout,
+        causal=causal,
     )

@@ -11,6 +11,7 @@ from attention_zoo.layer import build_layer
 from attention_zoo.operators import (
     AttentionOperator,
     BlockOperator,
+    DecodingCache,
     DenseOperator,
     FactoredOperator,
     FilteredOperator,
@@ -31,6 +32,7 @@ __all__ = [
     "AttentionOperator",
     "BlockOperator",
     "Cost",
+    "DecodingCache",
     "DenseOperator",
     "FactoredOperator",
     "Filter",

@@ -1,6 +1,7 @@
 """What a remedy is: a change of a layer beside its operator, the same for every attention."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -41,9 +42,15 @@ class OnValues(Remedy):
 
 class OnOutput(Remedy):
     """`(y, keep) -> y` on the layer's result, before it joins the residual stream. What stands at
-    padded positions may not change a real row."""
+    padded positions may not change a real row.
+
+    causal: False unless a subclass says that it looks at no later token where `prefix` is set.
+    by_token: whether it changes each token by itself, so that a layer with it can decode.
+    """
 
     acts_on = "output"
+    causal = False
+    by_token: ClassVar[bool] = False
 
     @abstractmethod
     def forward(
@@ -78,10 +85,15 @@ class OnProjections(Remedy):
 def token_mean(
     y: Tensor,  # (B, N, C)
     keep: Tensor | None,  # (B, N)
-) -> Tensor:  # (B, 1, C)
-    """The mean over the real tokens."""
+    prefix: bool = False,
+) -> Tensor:  # (B, 1, C), or (B, N, C)
+    """The mean over the real tokens, or over those up to each."""
     # float16 would overflow in the sum over N.
     wide = torch.promote_types(y.dtype, torch.float32)
+    if prefix:
+        real = y.new_ones(y.shape[:2], dtype=torch.bool) if keep is None else keep
+        total = torch.where(real[..., None], y, 0.0).cumsum(1, dtype=wide)
+        return (total / real.cumsum(1).clamp(min=1)[..., None]).to(y.dtype)
     if keep is None:
         return (y.sum(1, keepdim=True, dtype=wide) / max(1, y.shape[1])).to(y.dtype)
     total = torch.where(keep[..., None], y, 0.0).sum(1, keepdim=True, dtype=wide)

@@ -11,8 +11,8 @@ from attention_zoo.options import read_option, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS, Registry
 
 _CAUSAL = (
-    "causal attention is not supported: LRA classifies whole sequences, and attentions look both "
-    "ways"
+    "causal is no option of a spec, since LRA classifies whole sequences: give causal=True to "
+    "build_attention or build_layer"
 )
 _CROSS = (
     "cross-attention is not supported: Ā must be square, with queries and keys of the same tokens"

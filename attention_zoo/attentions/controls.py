@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import AttentionOperator
+from attention_zoo.operators import AttentionOperator, CausalOperator, DecodingCache, zero_pads
 from attention_zoo.operators.coefficients import Coefficient, add_scaled, scale
 from attention_zoo.registry import register_attention
 
@@ -48,6 +48,7 @@ class Mean(Attention):
     of efficient attention) are nearly 1·πᵀ, one weighted mean for all tokens, so that GFSA (Choi,
     Wi et al. 2024, arXiv 2312.04234) on them is close to a filter of I, Ā and a mean. Here the
     weights are equal and Ā² = Ā, and GFSA weighs each token against the mean and does no more.
+    Causal, it is the mean of the tokens up to each, and Ā² is another matrix than Ā.
     Looks at neither q nor k.
     """
 
@@ -57,20 +58,28 @@ class Mean(Attention):
         time="N",
         memory="N",
         family="controls",
+        causal="optional",
     )
     projections = ()
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> MeanOperator:
-        return MeanOperator(q, keep)
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        if not self.causal:
+            return MeanOperator(q, keep)
+        ones = q.new_ones(*q.shape[:3], 1, dtype=torch.promote_types(q.dtype, torch.float32))
+        return CausalOperator(ones, zero_pads(ones, keep), q, keep, cache=cache)
 
     def cost(self, inputs: Inputs) -> Cost:
-        return Cost()
+        return CausalOperator.cost(inputs, R=1) if self.causal else Cost()
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         B, H, N, _ = q.shape
         if keep is None:
             keep = q.new_ones(B, N, dtype=torch.bool)
         real = keep[:, None, None].to(q.dtype)  # (B, 1, 1, N)
+        if self.causal:
+            real = real.expand(B, 1, N, N).tril()
         return (real / real.sum(-1, keepdim=True).clamp(min=1)).expand(B, H, N, N)
 
 
@@ -89,11 +98,13 @@ class Identity(Attention):
         time="N",
         memory="N",
         family="controls",
-        causal=True,
+        causal="always",
     )
     projections = ()
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> IdentityOperator:
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> IdentityOperator:
         return IdentityOperator(q, keep)
 
     def cost(self, inputs: Inputs) -> Cost:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import FactoredOperator
+from attention_zoo.operators import AttentionOperator, FactoredOperator
 from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
 from attention_zoo.parts.tokens import counts, ranks
 from attention_zoo.registry import register_attention
@@ -34,7 +34,7 @@ class CosFormer(Attention):
         family="feature maps",
     )
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
+    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
         n = counts(q, keep).clamp(min=1)[:, None]
         place = (ranks(q, keep).double() / n * (math.pi / 2))[:, None, :, None]  # (B, 1, N, 1)
 

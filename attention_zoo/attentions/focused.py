@@ -5,17 +5,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
-from attention_zoo.errors import UsageError
+from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import (
     AttentionOperator,
     ConvolutionOperator,
-    FactoredOperator,
+    DecodingCache,
     SumOperator,
     convolution_kernel,
     toeplitz,
 )
-from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
+from attention_zoo.parts.feature_maps import feature_map_operator, low_rank_cost, normalised_rows
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
 
@@ -45,6 +45,7 @@ class Focused(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
     check_also = ("conv=5",)
@@ -59,7 +60,14 @@ class Focused(Attention):
         self.s = nn.Parameter(torch.zeros(heads, head_dim))
         self.kernel = convolution_kernel("focused", heads, conv)
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
+    def make_causal(self) -> None:
+        if self.kernel is not None:
+            raise UnsupportedError("focused with conv has no causal form: T looks at later tokens")
+        super().make_causal()
+
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
         with full_precision(self.s) as (s,):
             scale = F.softplus(s)[:, None]  # (H, 1, D)
 
@@ -69,13 +77,13 @@ class Focused(Attention):
             powers = (x / x.detach().amax(-1, keepdim=True)).pow(self.p)
             return powers * (x.norm(dim=-1, keepdim=True) / powers.norm(dim=-1, keepdim=True))
 
-        factored = feature_map_operator(q, k, keep, phi)
+        factored = feature_map_operator(q, k, keep, phi, self.causal, cache)
         if self.kernel is None:
             return factored
         return SumOperator(factored, ConvolutionOperator(q, self.kernel, keep))
 
     def cost(self, inputs: Inputs) -> Cost:
-        cost = FactoredOperator.cost(inputs, R=self.head_dim)
+        cost = low_rank_cost(inputs, self.head_dim, self.causal)
         if self.kernel is None:
             return cost
         return cost + ConvolutionOperator.cost(inputs, K=self.kernel.shape[1])
@@ -88,5 +96,5 @@ class Focused(Attention):
             length, powered = (y.square().sum(-1, keepdim=True).sqrt() for y in (x, x**self.p))
             return length / powered * x**self.p
 
-        matrix = normalised_rows(torch.einsum("bhid,bhjd->bhij", phi(q), phi(k)), keep)
+        matrix = normalised_rows(torch.einsum("bhid,bhjd->bhij", phi(q), phi(k)), keep, self.causal)
         return matrix if self.kernel is None else matrix + toeplitz(self.kernel, q.shape[2], keep)

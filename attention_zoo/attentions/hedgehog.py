@@ -5,8 +5,12 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs, Product
-from attention_zoo.operators import FactoredOperator, log_row_stochastic_factors
-from attention_zoo.parts.feature_maps import normalised_rows
+from attention_zoo.operators import AttentionOperator, DecodingCache
+from attention_zoo.parts.feature_maps import (
+    log_feature_operator,
+    low_rank_cost,
+    normalised_rows,
+)
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
 
@@ -37,6 +41,7 @@ class Hedgehog(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
     def __init__(self, *, heads: int, head_dim: int, max_len: int) -> None:
@@ -46,17 +51,19 @@ class Hedgehog(Attention):
         self.bias_q = nn.Parameter(torch.zeros(heads, 1, head_dim))
         self.bias_k = nn.Parameter(torch.zeros(heads, 1, head_dim))
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
-        dtype = q.dtype
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        like = q
         with full_precision(q, k) as (q, k):
             queries = _log_features(q, self.weight_q, self.bias_q)
             keys = _log_features(k, self.weight_k, self.bias_k)
-            left, right = log_row_stochastic_factors(queries, keys, keep)
-        return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+            return log_feature_operator(queries, keys, keep, like, self.causal, cache)
 
     def cost(self, inputs: Inputs) -> Cost:
         B, H, N, D = inputs.shape
-        return FactoredOperator.cost(inputs, R=2 * D).made_by(Product(N, D, D, 2 * B * H))
+        features = Product(N, D, D, 2 * B * H)
+        return low_rank_cost(inputs, 2 * D, self.causal).made_by(features)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         def phi(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -66,4 +73,4 @@ class Hedgehog(Attention):
 
         phi_q, phi_k = phi(q, self.weight_q, self.bias_q), phi(k, self.weight_k, self.bias_k)
         weights = torch.einsum("bhir,bhjr->bhij", phi_q, phi_k)
-        return normalised_rows(weights, keep)
+        return normalised_rows(weights, keep, self.causal)

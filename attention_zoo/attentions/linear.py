@@ -8,8 +8,8 @@ from torch import Tensor
 from attention_zoo.attention import Attention, Support
 from attention_zoo.derivatives import Rules, autograd_function, save
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import FactoredOperator
-from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
+from attention_zoo.operators import AttentionOperator, DecodingCache
+from attention_zoo.parts.feature_maps import feature_map_operator, low_rank_cost, normalised_rows
 from attention_zoo.registry import register_attention
 
 
@@ -50,15 +50,18 @@ class Linear(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
-        return feature_map_operator(q, k, keep, _EluPlusOne)
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        return feature_map_operator(q, k, keep, _EluPlusOne, self.causal, cache)
 
     def cost(self, inputs: Inputs) -> Cost:
-        return FactoredOperator.cost(inputs, R=self.head_dim)
+        return low_rank_cost(inputs, self.head_dim, self.causal)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         phi_q, phi_k = (torch.where(x > 0, x + 1, x.clamp(max=0).exp()) for x in (q, k))
         weights = torch.einsum("bhir,bhjr->bhij", phi_q, phi_k)
-        return normalised_rows(weights, keep)
+        return normalised_rows(weights, keep, self.causal)

@@ -9,8 +9,13 @@ from torch import Tensor
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
-from attention_zoo.operators import FactoredOperator, log_row_stochastic_factors
-from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
+from attention_zoo.operators import AttentionOperator, DecodingCache
+from attention_zoo.parts.feature_maps import (
+    feature_map_operator,
+    log_feature_operator,
+    low_rank_cost,
+    normalised_rows,
+)
 from attention_zoo.parts.projections import orthogonal_gaussian
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
@@ -45,6 +50,7 @@ class Performer(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
     formula = ("kernel", {"logit_scale": "softmax"})
@@ -89,15 +95,17 @@ class Performer(Attention):
         if len(self.omega):
             self.omega.copy_(orthogonal_gaussian(len(self.omega), self.head_dim, generator))
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
         if self.kernel == "relu":
-            return feature_map_operator(q, k, keep, self._relu_features)
-        dtype = q.dtype
+            features = self._relu_features
+            return feature_map_operator(q, k, keep, features, self.causal, cache)
+        like = q
         with full_precision(q, k) as (q, k):
             omega = self.omega.to(q.dtype).mT * self.logit_scale**0.5
             keys = k @ omega - k.square().sum(-1, keepdim=True) * (self.logit_scale / 2)
-            left, right = log_row_stochastic_factors(q @ omega, keys, keep)
-        return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+            return log_feature_operator(q @ omega, keys, keep, like, self.causal, cache)
 
     def _relu_features(self, x: Tensor) -> Tensor:
         if len(self.omega):
@@ -107,7 +115,7 @@ class Performer(Attention):
     def cost(self, inputs: Inputs) -> Cost:
         (B, H, N, D), R = inputs.shape, len(self.omega)
         features = Product(N, D, R, 2 * B * H, backward=1)
-        return FactoredOperator.cost(inputs, R or D).made_by(features)
+        return low_rank_cost(inputs, R or D, self.causal).made_by(features)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         def relu_features(x: Tensor) -> Tensor:
@@ -123,4 +131,4 @@ class Performer(Attention):
 
         phi = relu_features if self.kernel == "relu" else softmax_features
         weights = torch.einsum("bhir,bhjr->bhij", phi(q), phi(k))
-        return normalised_rows(weights, keep)
+        return normalised_rows(weights, keep, self.causal)

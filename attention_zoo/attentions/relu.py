@@ -5,8 +5,8 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import FactoredOperator
-from attention_zoo.parts.feature_maps import feature_map_operator, normalised_rows
+from attention_zoo.operators import AttentionOperator, DecodingCache
+from attention_zoo.parts.feature_maps import feature_map_operator, low_rank_cost, normalised_rows
 from attention_zoo.registry import register_attention
 
 
@@ -26,14 +26,17 @@ class Relu(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
-        return feature_map_operator(q, k, keep, torch.relu)
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        return feature_map_operator(q, k, keep, torch.relu, self.causal, cache)
 
     def cost(self, inputs: Inputs) -> Cost:
-        return FactoredOperator.cost(inputs, R=self.head_dim)
+        return low_rank_cost(inputs, self.head_dim, self.causal)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         weights = torch.einsum("bhid,bhjd->bhij", q.clamp(min=0), k.clamp(min=0))
-        return normalised_rows(weights, keep)
+        return normalised_rows(weights, keep, self.causal)

@@ -9,7 +9,13 @@ from torch import Tensor
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.flops import Cost, Inputs, Product
-from attention_zoo.operators import FactoredOperator, zero_pads
+from attention_zoo.operators import (
+    AttentionOperator,
+    CausalOperator,
+    DecodingCache,
+    FactoredOperator,
+    zero_pads,
+)
 from attention_zoo.parts.tokens import counts
 from attention_zoo.precision import full_precision
 from attention_zoo.registry import register_attention
@@ -37,6 +43,7 @@ class RFA(Attention):
         time="N",
         memory="N",
         family="feature maps",
+        causal="optional",
     )
 
     # 2R = 12 < 2D takes the closed form of polynomials at the kit's D = 8.
@@ -66,8 +73,10 @@ class RFA(Attention):
     def resample(self, generator: torch.Generator) -> None:
         self.omega.copy_(torch.randn(self.omega.shape, generator=generator))
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> FactoredOperator:
-        dtype = q.dtype
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        like = q
         with full_precision(q, k) as (q, k):
             omega = self.omega.to(q.dtype).mT / self.tau
 
@@ -75,16 +84,22 @@ class RFA(Attention):
                 angles = F.normalize(x, dim=-1, eps=1e-3) @ omega
                 return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
+            R, least = self.omega.shape[1], math.exp(-2 / self.tau**2)
+            left, right = phi(q), zero_pads(phi(k), keep)
+            if self.causal:
+                return CausalOperator(left, right / R, like, keep, least=least, cache=cache)
             n = counts(q, keep).clamp(min=1)[:, None, None, None].to(q.dtype)
-            scale = (n * self.omega.shape[1]).rsqrt()  # √(1/R) and √(1/n), which D contains, too
-            left, right = phi(q) * scale, zero_pads(phi(k), keep) * scale
+            scale = (n * R).rsqrt()  # √(1/R) and √(1/n), which D contains, too
+            left, right = left * scale, right * scale
             sums = left @ right.sum(-2)[..., None]  # (B, H, N, 1)
-            left = left / sums.clamp(min=math.exp(-2 / self.tau**2))
-        return FactoredOperator(left.to(dtype), right.mT.to(dtype), keep)
+            left = left / sums.clamp(min=least)
+        return FactoredOperator(left.to(like.dtype), right.mT.to(like.dtype), keep)
 
     def cost(self, inputs: Inputs) -> Cost:
         (B, H, N, D), R = inputs.shape, self.omega.shape[1]
         features, sums = Product(N, D, R, 2 * B * H, backward=1), Product(N, 2 * R, 1, B * H)
+        if self.causal:
+            return CausalOperator.cost(inputs, 2 * R).made_by(features)
         return FactoredOperator.cost(inputs, 2 * R).made_by(features, sums)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
@@ -97,5 +112,8 @@ class RFA(Attention):
         weights = torch.einsum("bhir,bhjr->bhij", phi(q), phi(k))
         real = torch.ones_like(q[:, 0, :, 0]) if keep is None else keep.to(q.dtype)  # (B, N)
         weights = weights * real[:, None, None]
-        least = real.sum(-1).clamp(min=1)[:, None, None, None] * math.exp(-2 / self.tau**2)
+        seen = real.sum(-1)[:, None, None, None]
+        if self.causal:
+            weights, seen = weights.tril(), real.cumsum(-1)[:, None, :, None]
+        least = seen.clamp(min=1) * math.exp(-2 / self.tau**2)
         return weights / torch.maximum(weights.sum(-1, keepdim=True), least)

@@ -1,5 +1,6 @@
 """Exact softmax attention by torch's fused kernels."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal, cast
 
@@ -12,9 +13,9 @@ from attention_zoo.attention import Attention, Support
 from attention_zoo.derivatives import first_order
 from attention_zoo.errors import UnsupportedError, one_line
 from attention_zoo.flops import Cost, Inputs, Product
-from attention_zoo.operators import KernelOperator
+from attention_zoo.operators import AttentionOperator, CachedOperator, DecodingCache, KernelOperator
 from attention_zoo.packing import Packing
-from attention_zoo.parts.exact import softmax_matrix
+from attention_zoo.parts.exact import lower_triangle, seen, softmax_matrix
 from attention_zoo.registry import register_attention
 
 BACKENDS = {
@@ -42,6 +43,7 @@ class SDPA(Attention):
         time="N²",
         memory="N",
         family="softmax",
+        causal="optional",
         second_derivatives=False,
         dropout="redrawn",
     )
@@ -57,25 +59,45 @@ class SDPA(Attention):
         super().__init__(heads=heads, head_dim=head_dim, max_len=max_len)
         self.backend = backend
 
-    def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> KernelOperator:
+    def operator(
+        self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
+    ) -> AttentionOperator:
+        if cache is not None:
+            k, real = cache.append("keys", k), cache.mask(keep, q)
+            mask = seen(q, k, real) if q.shape[2] > 1 or real is not None else None
+            return CachedOperator(q, keep, cache, lambda v: self._attend(q, k, v, mask=mask))
+        if self.causal and keep is not None:
+            return RealFirstOperator(q, k, keep, self._kernel)
         return KernelOperator(q, k, keep, partial(self._kernel, 0.0), self._kernel)
 
     def _kernel(
         self, dropout: float, q: Tensor, k: Tensor, v: Tensor, keep: Tensor | None
     ) -> Tensor:
         mask = None if keep is None else keep[:, None, None, :]
+        return self._attend(q, k, v, mask=mask, dropout=dropout, causal=self.causal)
+
+    def _attend(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None = None,
+        dropout: float = 0.0,
+        causal: bool = False,
+    ) -> Tensor:
+        call = partial(F.scaled_dot_product_attention, q, k, v, mask, dropout, causal)
         if self.backend == "auto":
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+            return call()
         try:
             with sdpa_kernel(BACKENDS[self.backend]):
-                return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+                return call()
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
             given = f"{q.device.type} {q.dtype} head width {q.shape[-1]}"
             raise UnsupportedError(
                 f"sdpa:backend={self.backend} cannot run here ({given}"
-                f"{', padding mask' if keep is not None else ''}): {one_line(error)}; "
+                f"{', attention mask' if mask is not None else ''}): {one_line(error)}; "
                 "`sdpa` lets torch choose"
             ) from error
 
@@ -95,7 +117,8 @@ class SDPA(Attention):
 
         def kernel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             q, k, v = (x[0].transpose(0, 1) for x in (q, k, v))  # (T, H, D)
-            y = varlen.varlen_attn(q, k, v, offsets, offsets, longest, longest)
+            window = (-1, 0 if self.causal else -1)
+            y = varlen.varlen_attn(q, k, v, offsets, offsets, longest, longest, window_size=window)
             return cast("Tensor", y).transpose(0, 1)[None]
 
         return KernelOperator(q, k, None, lambda q, k, v, _: first_order("sdpa", kernel, q, k, v))
@@ -119,4 +142,34 @@ class SDPA(Attention):
         return SDPBackend(torch._fused_sdp_choice(q, q, q, mask, self.attention_dropout))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
-        return softmax_matrix(q, k, keep)
+        return softmax_matrix(q, k, keep, lower_triangle(q) if self.causal else None)
+
+
+class RealFirstOperator(AttentionOperator):
+    """A causal kernel without a padding mask: the real tokens are moved before the padding, where
+    no row of theirs looks at it. A mask of both would be N×N."""
+
+    def __init__(
+        self,
+        q: Tensor,  # (B, H, N, D)
+        k: Tensor,  # (B, H, N, D)
+        keep: Tensor,  # (B, N)
+        kernel: Callable[[float, Tensor, Tensor, Tensor, None], Tensor],
+        p: float = 0.0,
+    ) -> None:
+        super().__init__(q, keep)
+        self._given = q, k, keep, kernel
+        order = (~keep).int().argsort(dim=1, stable=True)[:, None, :, None]  # (B, 1, N, 1)
+        self._order, self._back = order, order.argsort(dim=2)
+        self._kernel = partial(kernel, p, self._moved(q, order), self._moved(k, order))
+
+    @staticmethod
+    def _moved(x: Tensor, places: Tensor) -> Tensor:
+        return x.gather(2, places.expand_as(x))
+
+    def dropout(self, p: float) -> "RealFirstOperator":
+        return RealFirstOperator(*self._given, p)
+
+    def _apply(self, v: Tensor) -> Tensor:
+        y = self._kernel(self._moved(v, self._order), None)
+        return self._moved(y, self._back)

@@ -14,7 +14,7 @@ from attention_zoo.errors import UnsupportedError, one_line
 from attention_zoo.flops import Cost, Inputs, Product
 from attention_zoo.operators import AttentionOperator
 from attention_zoo.packing import Packing
-from attention_zoo.parts.exact import softmax_matrix
+from attention_zoo.parts.exact import lower_triangle, softmax_matrix
 from attention_zoo.registry import register_attention
 
 INSTEAD = "`sdpa` is the same mathematics in torch's own kernels"
@@ -36,6 +36,7 @@ class MemoryEfficient(Attention):
         time="N²",
         memory="N",
         family="softmax",
+        causal="optional",
         second_derivatives=False,
         vmap=False,
         devices=("cuda",),
@@ -49,13 +50,13 @@ class MemoryEfficient(Attention):
     }
 
     def operator(self, q: Tensor, k: Tensor, keep: Tensor | None) -> AttentionOperator:
-        return PackedOperator(q, k, keep)
+        return PackedOperator(q, k, keep, causal=self.causal)
 
     def packs(self, x: Tensor) -> bool:
         return True
 
     def packed(self, q: Tensor, k: Tensor, packing: Packing) -> AttentionOperator:
-        return PackedOperator(q, k, None, packing.lengths)
+        return PackedOperator(q, k, None, packing.lengths, self.causal)
 
     def cost(self, inputs: Inputs) -> Cost:
         """Backward the kernels compute the scores anew, a fifth product; padded tokens are left
@@ -65,7 +66,7 @@ class MemoryEfficient(Attention):
         return Cost(applying=tuple(Product(n, D, n, H, forward=2, backward=5) for n in lengths))
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
-        return softmax_matrix(q, k, keep)
+        return softmax_matrix(q, k, keep, lower_triangle(q) if self.causal else None)
 
     @classmethod
     def unsupported(cls, device: str, dtype: torch.dtype, head_dim: int) -> list[str]:
@@ -85,13 +86,14 @@ class PackedOperator(AttentionOperator):
         k: Tensor,
         keep: Tensor | None,
         lengths: Sequence[int] = (),
+        causal: bool = False,
         p: float = 0.0,
     ) -> None:
         super().__init__(q, keep)
-        self._given, self._p = (q, k, keep, lengths), p
+        self._given, self._p = (q, k, keep, lengths, causal), p
         try:
             from xformers.ops import memory_efficient_attention
-            from xformers.ops.fmha import BlockDiagonalMask
+            from xformers.ops.fmha import attn_bias
         except ImportError as error:
             raise UnsupportedError(f"xformers: {one_line(error)}; {INSTEAD}") from error
         self._memory_efficient_attention = memory_efficient_attention
@@ -100,7 +102,10 @@ class PackedOperator(AttentionOperator):
             lengths = [n for n in keep.sum(-1).tolist() if n]
             self._real = keep.flatten().nonzero().squeeze(-1)  # (ΣM,)
         if lengths:
-            self._bias = BlockDiagonalMask.from_seqlens(lengths, device=q.device)
+            mask = attn_bias.BlockDiagonalCausalMask if causal else attn_bias.BlockDiagonalMask
+            self._bias = mask.from_seqlens(lengths, device=q.device)
+        elif causal and keep is None:
+            self._bias = attn_bias.LowerTriangularMask(device=q.device)
         self._q, self._k = self._pack(q), self._pack(k)
 
     def dropout(self, p: float) -> "PackedOperator":

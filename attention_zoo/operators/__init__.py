@@ -6,6 +6,9 @@ from attention_zoo.operators.blocks import (
     neighbours,
     to_blocks,
 )
+from attention_zoo.operators.cache import DecodingCache
+from attention_zoo.operators.cached import CachedOperator
+from attention_zoo.operators.causal import CausalOperator
 from attention_zoo.operators.collisions import CollisionOperator
 from attention_zoo.operators.convolution import (
     ConvolutionOperator,
@@ -29,8 +32,11 @@ from attention_zoo.operators.sum import SumOperator
 __all__ = [
     "AttentionOperator",
     "BlockOperator",
+    "CachedOperator",
+    "CausalOperator",
     "CollisionOperator",
     "ConvolutionOperator",
+    "DecodingCache",
     "DenseOperator",
     "EmptyOperator",
     "FactoredOperator",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.inputs import require_dtype, require_floats
+from attention_zoo.operators.cache import DecodingCache
 from attention_zoo.operators.coefficients import Coefficient, horner
 from attention_zoo.operators.recurrence import Recurrence
 
@@ -36,6 +37,10 @@ class AttentionOperator(ABC):
         self.shape = (B, H, N, N)
         self.like, self.keep = like, keep
         self.lengths: Sequence[int] = ()  # of the examples in its one sequence, if it is packed
+        self.causal = False  # no row looks at a later token
+        self.cache: DecodingCache | None = (
+            None  # of the tokens before, where it has rows of new ones
+        )
 
     @abstractmethod
     def _apply(self, v: Tensor) -> Tensor:
@@ -69,9 +74,12 @@ class AttentionOperator(ABC):
         return self._series(coefficients, self._masked(v), basis)
 
     def mean(self, v: Tensor) -> Tensor:
-        """1·(mean of v over the real tokens), (B, H, N, D) -> (B, H, N, D)."""
+        """1·(mean of v over the real tokens), (B, H, N, D) -> (B, H, N, D); of a causal Ā row by
+        row over the tokens up to it."""
         # float16 would overflow in the sum over N.
         wide = self._masked(v).to(torch.promote_types(v.dtype, torch.float32))
+        if self.causal:
+            return self._running_mean(wide).to(v.dtype)
         if self.lengths:
             parts = wide.split(list(self.lengths), dim=-2)
             means = [x.mean(-2, keepdim=True).expand_as(x) for x in parts]
@@ -82,9 +90,27 @@ class AttentionOperator(ABC):
         count = self.keep.sum(-1).clamp(min=1)[:, None, None, None]
         return (total / count).to(v.dtype).expand_as(v)
 
+    def _running_mean(self, v: Tensor) -> Tensor:
+        B, H, N, _ = v.shape
+        counts = v.new_ones(B, N) if self.keep is None else self.keep.to(v.dtype)
+        counted = torch.cat([v, counts[:, None, :, None].expand(B, H, N, 1)], -1)
+        parts = counted.split(list(self.lengths) or [N], dim=-2)
+        sums = torch.cat([part.cumsum(-2) for part in parts], -2)
+        if self.cache is not None:
+            name = self.cache.stream("sums")
+            before = self.cache.get(name)
+            sums = sums if before is None else sums + before
+            self.cache.put(name, sums[:, :, -1:])
+        return sums[..., :-1] / sums[..., -1:].clamp(min=1)
+
     def dense(self) -> Tensor:
         """Ā itself, (B, H, N, N), for small N: the operator applied to the identity in blocks as
         wide as what it was made from (D for a kernel), so that the kernel of the model runs."""
+        if self.cache is not None:
+            raise UsageError(
+                "an operator of a decoding step has some rows of Ā alone, and no dense(): make one "
+                "of all tokens"
+            )
         B, H, N, _ = self.shape
         width = max(1, min(N, self.like.shape[-1]))
         blocks = -(-N // width)

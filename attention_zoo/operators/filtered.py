@@ -16,6 +16,7 @@ class FilteredOperator(AttentionOperator):
         filter: Callable[[AttentionOperator, Tensor], Tensor],
     ) -> None:
         super().__init__(operator.like, operator.keep)
+        self.causal, self.cache = operator.causal, operator.cache
         self.operator, self.filter = operator, filter
 
     def __matmul__(self, v: Tensor) -> Tensor:

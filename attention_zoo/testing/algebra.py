@@ -7,6 +7,7 @@ from torch import Tensor
 
 from attention_zoo.operators.coefficients import Coefficient
 from attention_zoo.testing.cases import (
+    CAUSAL,
     MASKS,
     PADDED,
     C,
@@ -120,9 +121,10 @@ def dense_polynomial(matrix: Tensor, coefficients: Sequence[Coefficient], v: Ten
 
 
 def mean(spec: str) -> None:
-    """mean(v) is the mean over the real tokens, in every row."""
+    """mean(v) is the mean over the real tokens, in every row; of a causal Ā over those up to it."""
     q, k, v, x = PADDED.tensors()
     operator = operator_of(attention(spec), q, k, PADDED.keep, x)
-    count = PADDED.real.sum(-1).view(-1, 1, 1, 1)
-    expected = (at(PADDED.rows, v).sum(-2, keepdim=True) / count).expand_as(v)
+    weights = PADDED.real[:, None].double().expand(-1, PADDED.N, -1)
+    weights = weights.tril() if CAUSAL.get() else weights
+    expected = (weights / weights.sum(-1, keepdim=True))[:, None] @ at(PADDED.rows, v)
     agree(operator.mean(v), expected, "mean(v)", PADDED)

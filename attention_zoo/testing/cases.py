@@ -1,6 +1,7 @@
 """The inputs of the contract, and how two results are held to each other."""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
@@ -11,11 +12,12 @@ from torch import Tensor, nn
 from attention_zoo.attention import Attention
 from attention_zoo.build import FilteredAttention, build_attention, without_remedies
 from attention_zoo.layer import SelfAttention, build_layer
-from attention_zoo.operators import AttentionOperator
+from attention_zoo.operators import AttentionOperator, DecodingCache
 
 H, D, MAX_LEN = 2, 8, 80
 C = H * D
 Built = Attention | FilteredAttention
+CAUSAL = ContextVar("causal", default=False)  # which form of a spec the checks make
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -99,13 +101,20 @@ def attention(spec: str, dtype: torch.dtype = torch.float64) -> Built:
     return disturb(built(spec, heads=H, head_dim=D, max_len=MAX_LEN, dim=C)).to(dtype).eval()
 
 
-def built(spec: str, **sizes: int) -> Built:
+def built(spec: str, *, heads: int, head_dim: int, max_len: int, dim: int) -> Built:
     """The attention of a spec with its filters, which is all that has an operator."""
-    return build_attention(without_remedies(spec), **sizes)
+    return build_attention(
+        without_remedies(spec),
+        heads=heads,
+        head_dim=head_dim,
+        max_len=max_len,
+        dim=dim,
+        causal=CAUSAL.get(),
+    )
 
 
 def layer(spec: str, dtype: torch.dtype = torch.float64) -> SelfAttention:
-    module = build_layer(spec, dim=C, heads=H, max_len=MAX_LEN)
+    module = build_layer(spec, dim=C, heads=H, max_len=MAX_LEN, causal=CAUSAL.get())
     return disturb(module).to(dtype).eval()
 
 
@@ -124,9 +133,14 @@ def unfiltered(module: Built) -> Attention:
 
 
 def operator_of(
-    module: Built, q: Tensor, k: Tensor, keep: Tensor | None, x: Tensor
+    module: Built,
+    q: Tensor,
+    k: Tensor,
+    keep: Tensor | None,
+    x: Tensor,
+    cache: DecodingCache | None = None,
 ) -> AttentionOperator:
-    return module(q, k, keep, x if module.needs_input else None)
+    return module(q, k, keep, x if module.needs_input else None, cache)
 
 
 def reference_of(

@@ -1,5 +1,6 @@
 """The checks by name, and the verdict on a spec."""
 
+import itertools
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from typing import Literal
 import torch
 
 from attention_zoo.errors import UsageError, one_line, unknown
+from attention_zoo.registry import FILTERS
 from attention_zoo.spec import attention_of, parse_spec
 from attention_zoo.testing import (
     algebra,
+    causality,
     declarations,
     derivatives,
     edges,
@@ -19,7 +22,7 @@ from attention_zoo.testing import (
     modules,
     padding,
 )
-from attention_zoo.testing.cases import Case, CheckFailed
+from attention_zoo.testing.cases import CAUSAL, Case, CheckFailed
 
 Check = Callable[[str], None]
 CHECKS: dict[str, Check] = {
@@ -38,7 +41,8 @@ CHECKS: dict[str, Check] = {
         padding.empty,
         padding.packed,
         declarations.rows,
-        declarations.causal,
+        causality.causal,
+        causality.decoding,
         declarations.projections,
         declarations.head_dims,
         declarations.dtypes,
@@ -62,6 +66,10 @@ CHECKS: dict[str, Check] = {
     )
 }
 ONCE = {"declared", "growth", "export"}  # of the defaults alone
+CAUSAL_ALONE = {"causal", "decoding"}
+# What is the same of both forms, or asked of a whole layer elsewhere.
+ANY_FORM = {"declared", "refusals", "linear", "projections", "head_dims", "trains", "deterministic"}
+ANY_FORM |= {"state_dict", "building", "copies", "lengths", "meta", "export"}
 
 
 @dataclass(frozen=True)
@@ -92,16 +100,20 @@ def verdict(check: str, spec: str) -> Verdict:
     """
     reason = attention_of(spec).exceptions.get(check)
     failure, found = "", False
-    for variant in variants(spec)[: 1 if check in ONCE else None]:
-        Case.latest = None
+    of = variants(spec)[: 1 if check in ONCE else None]
+    for variant, causal in itertools.product(of, _forms(check, spec)):
+        Case.latest, name = None, f"{variant}{' (causal)' if causal else ''}"
+        form = CAUSAL.set(causal)
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 CHECKS[check](variant)
         except CheckFailed as error:
-            failure, found = f"{variant}: {error}", True
+            failure, found = f"{name}: {error}", True
         except (Exception, SystemExit) as error:  # whatever a stranger's attention does
-            failure, found = f"{variant}: {described(error)}", False
+            failure, found = f"{name}: {described(error)}", False
+        finally:
+            CAUSAL.reset(form)
         if failure:
             break
     if reason and found:
@@ -109,6 +121,17 @@ def verdict(check: str, spec: str) -> Verdict:
     if reason and not failure and not parse_spec(spec).attention.options:
         return Verdict(check, "fails", f"its exception is no longer needed: {reason}")
     return Verdict(check, "fails" if failure else "holds", failure)
+
+
+def _forms(check: str, spec: str) -> tuple[bool, ...]:
+    """Whether a check is of the form that looks both ways, of the causal one, or of both."""
+    which = attention_of(spec).support.causal
+    filters = [FILTERS.get(part.name).cls for part in parse_spec(spec).filters]
+    if which == "never" or not all(cls.causal for cls in filters):
+        return () if check in CAUSAL_ALONE else (False,)
+    if check == "causal" and which == "always":
+        return False, True
+    return (True,) if check in CAUSAL_ALONE else (False,) if check in ANY_FORM else (False, True)
 
 
 def described(error: BaseException) -> str:

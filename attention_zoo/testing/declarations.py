@@ -57,21 +57,6 @@ def rows(spec: str) -> None:
         agree(sums, at(case.rows, scale.expand_as(sums)), "row sums", case)
 
 
-def causal(spec: str) -> None:
-    """No row depends on a later token, where it and the filters on it say so."""
-    module, case, t = attention(spec), Case(17), 9
-    filters = getattr(module, "filters", ())
-    if not (attention_of(spec).support.causal and all(one.causal for one in filters)):
-        return
-    given = case.tensors()
-    later = torch.arange(case.N)[:, None] >= t
-    first, second = (
-        (operator_of(module, q, k, None, x) @ v)[..., :t, :]
-        for q, k, v, x in (given, [part + later for part in given])
-    )
-    agree(second, first, f"Āv before token {t}, when what comes from it on is another,", case)
-
-
 def dtypes(spec: str) -> None:
     """In every declared dtype results have it, and stay finite, with their gradients, for q and k
     of deviation 20, and in a layer for such an x; so does Ā² of many tokens that are alike, whose

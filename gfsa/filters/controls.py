@@ -53,9 +53,9 @@ class IdentityFilter(WeightedFilter):
 
 @register_filter("mean")
 class MeanFilter(WeightedFilter):
-    """H = w₀ I + w₁ Ā + w_m 11ᵀ/n over the n real tokens: GFSA with a plain mean for its high-order
-    term. Where powers of Ā are nearly a mean over the tokens, as those of a smooth kernel are, GFSA
-    can hardly do more.
+    """H = w₀ I + w₁ Ā + w_m 11ᵀ/n over the n real tokens (of a causal Ā: those up to each row's):
+    GFSA with a plain mean for its high-order term. Where powers of Ā are nearly a mean over the
+    tokens, as those of a smooth kernel are, GFSA can hardly do more.
 
     Args:
         heads: H of the attention that it stands on.
@@ -63,8 +63,6 @@ class MeanFilter(WeightedFilter):
         learn: which of them are learned, or `none`.
         share: `heads` for one set of weights a layer, `none` for one a head.
     """
-
-    causal = False
 
     def __init__(
         self,
@@ -79,7 +77,7 @@ class MeanFilter(WeightedFilter):
 
     def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
         w0, w1, wm = self.columns("w0", "w1", "wm")
-        return w0 * identity_like(matrix) + w1 * matrix + wm * mean_like(matrix, keep)
+        return w0 * identity_like(matrix) + w1 * matrix + wm * mean_like(matrix, keep, self.prefix)
 
     def products(self, cost: Cost) -> Products:
         return cost.polynomial(1)

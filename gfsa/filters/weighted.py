@@ -48,9 +48,16 @@ def identity_like(matrix: Tensor) -> Tensor:  # (…, N, N) -> (N, N)
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
 
 
-def mean_like(matrix: Tensor, keep: Tensor | None) -> Tensor:  # (B, H, N, N), (B, N)
-    """11ᵀ/n over the n real tokens: zero in the columns of padded positions."""
-    if keep is None:
-        return torch.full_like(matrix, 1 / matrix.shape[-1])
-    columns = keep[:, None, None, :].to(matrix.dtype)
-    return (columns / columns.sum(-1, keepdim=True).clamp(min=1)).expand_as(matrix)
+def mean_like(
+    matrix: Tensor,  # (B, H, N, N)
+    keep: Tensor | None,  # (B, N)
+    prefix: bool = False,
+) -> Tensor:  # (B, H, N, N)
+    """11ᵀ/n over the n real tokens, or over those up to each: zero in the columns of padded
+    positions."""
+    columns = torch.ones_like(matrix)
+    if keep is not None:
+        columns = columns * keep[:, None, None, :]
+    if prefix:
+        columns = columns.tril()
+    return columns / columns.sum(-1, keepdim=True).clamp(min=1)

@@ -20,14 +20,13 @@ class AttnScale(Filter):
     """
 
     stacks = False
-    causal = False
 
     def __init__(self, heads: int, scale: float = 0.0) -> None:
         super().__init__(heads)
         self.scale = nn.Parameter(torch.full((heads,), scale))
 
     def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
-        mean = mean_like(matrix, keep)
+        mean = mean_like(matrix, keep, self.prefix)
         return mean + (1 + self.scale[:, None, None]) * (matrix - mean)
 
     def products(self, cost: Cost) -> Products:
@@ -46,10 +45,9 @@ class Centered(Filter):
     """
 
     stacks = False
-    causal = False
 
     def reference(self, matrix: Tensor, keep: Tensor | None = None) -> Tensor:
-        return matrix - mean_like(matrix, keep)
+        return matrix - mean_like(matrix, keep, self.prefix)
 
     def products(self, cost: Cost) -> Products:
         return cost.polynomial(1)

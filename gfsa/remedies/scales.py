@@ -19,6 +19,8 @@ class LayerScale(OnOutput):
         start: where every entry of γ starts.
     """
 
+    causal = by_token = True
+
     def __init__(self, dim: int, start: float = 0.1) -> None:
         super().__init__()
         self.attention = nn.Parameter(torch.full((dim,), start))
@@ -46,19 +48,23 @@ class FeatScale(OnOutput):
         constant, varying: where every entry of s and of t starts.
     """
 
+    causal = True
+
     def __init__(self, dim: int, constant: float = 0.0, varying: float = 0.0) -> None:
         super().__init__()
         self.constant = nn.Parameter(torch.full((dim,), constant))
         self.varying = nn.Parameter(torch.full((dim,), varying))
 
     def forward(self, y: Tensor, keep: Tensor | None) -> Tensor:
-        mean = token_mean(y, keep)
+        mean = token_mean(y, keep, self.prefix)
         return torch.addcmul(y + self.constant * mean, self.varying, y - mean)
 
     def reference(self, y: Tensor, keep: Tensor | None) -> Tensor:
         N = y.shape[1]
         real = torch.ones(y.shape[:2], dtype=torch.bool) if keep is None else keep
-        average = real.to(y.dtype)[:, None].expand(-1, N, -1) / real.sum(1)[:, None, None]
+        average = real.to(y.dtype)[:, None].expand(-1, N, -1)
+        average = average.tril() if self.prefix else average
+        average = average / average.sum(-1, keepdim=True).clamp(min=1)
         lost = torch.eye(N, dtype=y.dtype) - average
         clean = torch.where(real[..., None], y, 0.0)
         s, t = torch.diag(self.constant), torch.diag(self.varying)

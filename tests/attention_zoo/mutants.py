@@ -127,13 +127,13 @@ class Doubled(Linear):
 
 
 class Causal(Linear):
-    support = Support(**GIVEN, causal=True)
+    support = Support(**GIVEN, causal="always")
 
 
 class LaterWeights(Linear):
     """Triangular, but each weight depends on all keys."""
 
-    support = Support(**GIVEN | {"rows_sum_to_one": False}, causal=True)
+    support = Support(**GIVEN | {"rows_sum_to_one": False}, causal="always")
 
     operator = dense
 
