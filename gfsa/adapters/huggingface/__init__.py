@@ -8,9 +8,11 @@ from gfsa.adapters.apply import Change
 
 
 def matches(model: nn.Module) -> bool:
-    transformers = sys.modules.get("transformers")
-    return transformers is not None and isinstance(model, transformers.PreTrainedModel)
+    return "transformers" in sys.modules and type(model).__module__.startswith("transformers.")
 
 
 def apply(model: nn.Module, change: Change) -> None:
-    raise NotImplementedError
+    """See `apply_gfsa` and `apply_attention`."""
+    from gfsa.adapters.huggingface.change import change_model
+
+    change_model(model, change)
