@@ -26,12 +26,13 @@ class Change:
     """What is put into a model.
 
     spec: an attention and filters. Where `own`, the model keeps its attention, and only the filters
-    are meant.
+    are meant. max_len: as given, None where the library finds it.
     """
 
     spec: Spec
     layers: Layers
     own: bool
+    max_len: int | None = None
 
     @property
     def text(self) -> str:
@@ -81,7 +82,7 @@ def apply_gfsa(model: M, filter: str = "gfsa:K=3", layers: str = "even") -> M:
     return _apply(model, f"softmax+{filter}", layers, own=True)
 
 
-def apply_attention(model: M, spec: str, layers: str = "all") -> M:
+def apply_attention(model: M, spec: str, layers: str = "all", max_len: int | None = None) -> M:
     """The same model, with an attention of the zoo (and filters on it) in place of its own in some
     of its layers; changed in place. The projections of q, k and v stay the model's.
 
@@ -89,13 +90,14 @@ def apply_attention(model: M, spec: str, layers: str = "all") -> M:
         model: of transformers, timm or torch.nn; see docs/models.md.
         spec: an attention and filters, `linear+gfsa`.
         layers: `all`, `even`, `odd`, or numbers from 1, `2/4`.
+        max_len: the greatest number of tokens; where None, that of the model.
 
     Raises: as `apply_gfsa`.
     """
-    return _apply(model, spec, layers, own=False)
+    return _apply(model, spec, layers, own=False, max_len=max_len)
 
 
-def _apply(model: M, text: str, layers: str, own: bool) -> M:
+def _apply(model: M, text: str, layers: str, own: bool, max_len: int | None = None) -> M:
     spec = parse_spec(text)
     for part in spec.filters:
         if place_of(part) != "operator":
@@ -107,7 +109,7 @@ def _apply(model: M, text: str, layers: str, own: bool) -> M:
             raise UsageError(f"{part}: give layers to the function, not to the filter")
     name = "apply_gfsa" if own else "apply_attention"
     chosen = read_option(name, "layers", layers, FILTERS.common)
-    change = Change(spec, chosen, own)
+    change = Change(spec, chosen, own, max_len)
     for library in LIBRARIES:
         module = importlib.import_module(f"gfsa.adapters.{library}")
         if module.matches(model):

@@ -1,24 +1,19 @@
 """A change of a model of transformers: checked as a whole, then made."""
 
 import logging
+from typing import Any
 
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
 from attention_zoo import UnsupportedError, UsageError
-from attention_zoo.build import require_causal
 from attention_zoo.options import spell
 from gfsa.adapters.apply import Change
-from gfsa.adapters.huggingface.adapter import (
-    IMPLEMENTATIONS,
-    PLACE,
-    Adapter,
-    after,
-    before,
-    dropout_error,
-    register,
-)
+from gfsa.adapters.huggingface.adapter import KERNELS, PLACE, Adapter, name_of, put, register
+from gfsa.adapters.huggingface.filtered import FilterAdapter
 from gfsa.adapters.huggingface.modules import Found, attentions, eager_function, is_cross
+from gfsa.adapters.huggingface.replaced import ZooAdapter
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +22,7 @@ def change_model(model: nn.Module, change: Change) -> None:
     kind = type(model).__name__
     if not isinstance(model, PreTrainedModel):
         if is_cross(model, ""):
-            raise UnsupportedError(f"{kind}: cross-attention has no square Ā to filter")
+            raise UnsupportedError(f"{kind}: cross-attention has no square Ā")
         raise UsageError(f"give a whole model of transformers, not its {kind}")
     stacks = attentions(model)
     if not stacks:
@@ -37,58 +32,72 @@ def change_model(model: nn.Module, change: Change) -> None:
         )
     if any(hasattr(found.module, PLACE) for stack in stacks.values() for found in stack):
         raise UsageError(f"{kind} has been changed before: begin with a model as it was loaded")
-    implementation = model.config._attn_implementation
-    if implementation not in IMPLEMENTATIONS:
+    kernel = model.config._attn_implementation
+    if kernel not in KERNELS:
         raise UnsupportedError(
-            f"{kind} runs attn_implementation={implementation!r}: load it with "
-            f"{' or '.join(map(repr, IMPLEMENTATIONS))}"
+            f"{kind} runs attn_implementation={kernel!r}: load it with "
+            f"{' or '.join(map(repr, KERNELS))}"
         )
     times = shared_by(model, change)
-    made = [
-        (found, adapter_of(found, change, len(stack), implementation))
-        for stack in stacks.values()
-        for found in (stack[n - 1] for n in change.chosen(len(stack), kind))
-    ]
-    for found, adapter in made:
-        put(found.module, adapter)
+    made = []
+    for name, stack in stacks.items():
+        for number in change.chosen(len(stack), f"{kind} ({name})"):
+            found = stack[number - 1]
+            made.append((found.module, adapter_of(model, found, change, len(stack), kernel)))
+    for module, adapter in made:
+        put(module, adapter)
     register()
-    model.set_attn_implementation(IMPLEMENTATIONS[implementation])
-    model.config.gfsa = {"filter": change.text, "layers": spell(change.layers)}
+    model.set_attn_implementation(name_of(change.own, kernel))
+    key = "filter" if change.own else "spec"
+    settings = {key: change.text, "layers": spell(change.layers), "max_len": change.max_len}
+    model.config.gfsa = {name: value for name, value in settings.items() if value is not None}
     if times:
-        log.warning("%s: one set of weights for all %d layers, which share them", kind, times)
+        log.warning("%s: one set of weights for the %d layers that share them", kind, times)
 
 
-def shared_by(model: PreTrainedModel, change: Change) -> int:
-    """How many layers one attention stands in, where that is more than one (ALBERT)."""
-    config = model.config
-    groups = getattr(config, "num_hidden_groups", config.num_hidden_layers)
-    if groups >= config.num_hidden_layers:
-        return 0
-    if change.layers != "all":
-        raise UnsupportedError(
-            f"{type(model).__name__}: its {config.num_hidden_layers} layers share {groups} set(s) "
-            f"of weights, so layers={spell(change.layers)} cannot tell them apart: use layers=all"
-        )
-    return config.num_hidden_layers // groups
-
-
-def adapter_of(found: Found, change: Change, depth: int, implementation: str) -> Adapter:
-    filters = change.filters(found.heads, found.number)
-    if implementation == "eager" and eager_function(found.module) is None:
-        raise UnsupportedError(f"{found}: its eager attention was not found; use 'sdpa'")
-    if getattr(found.module, "reorder_and_upcast_attn", False):
-        raise UnsupportedError(f"{found}: reorder_and_upcast_attn is not supported")
-    if implementation != "eager" and found.dropout:
-        raise UnsupportedError(dropout_error(str(found)))
-    if found.causal:
-        require_causal(filters)
-    adapter = Adapter(found, filters, depth)
+def adapter_of(
+    model: PreTrainedModel, found: Found, change: Change, depth: int, kernel: str
+) -> Adapter:
+    if kernel == "eager" and eager_function(found.module) is None:
+        raise UnsupportedError(f"{found}: its eager attention was not found: load it with 'sdpa'")
+    adapter: Adapter
+    if change.own:
+        filters = change.filters(found.heads, found.number)
+        adapter = FilterAdapter(found, filters, depth, kernel)
+    else:
+        sizes = longest(model, change), model.config.hidden_size
+        adapter = ZooAdapter(found, change, depth, *sizes)
     like = next(found.module.parameters())
     return adapter.to(like.device, like.dtype if like.is_floating_point() else None)
 
 
-def put(module: nn.Module, adapter: Adapter) -> None:
-    adapter.train(module.training)
-    module.add_module(PLACE, adapter)
-    module.register_forward_pre_hook(before, with_kwargs=True)
-    module.register_forward_hook(after)
+def longest(model: PreTrainedModel, change: Change) -> int:
+    """max_len of an attention: as given; else the model's number of positions, or of patches and
+    two further tokens; of a model of speech the frames of 30 s at 16 kHz."""
+    config: Any = model.config
+    if change.max_len is not None:
+        return change.max_len
+    if positions := getattr(config, "max_position_embeddings", None):
+        return int(positions)
+    if hasattr(config, "image_size") and hasattr(config, "patch_size"):
+        sizes = [
+            x if isinstance(x, int) else max(x) for x in (config.image_size, config.patch_size)
+        ]
+        return (sizes[0] // sizes[1]) ** 2 + 2
+    if frames := getattr(model, "_get_feat_extract_output_lengths", None):
+        return int(frames(30 * 16_000))
+    raise UsageError(f"{type(model).__name__} states no greatest length: give max_len")
+
+
+def shared_by(model: PreTrainedModel, change: Change) -> int:
+    """How many layers one attention is in, where that is more than one (ALBERT)."""
+    layers = getattr(model.config, "num_hidden_layers", 0)
+    groups = getattr(model.config, "num_hidden_groups", layers)
+    if groups >= layers:
+        return 0
+    if change.layers != "all":
+        raise UnsupportedError(
+            f"{type(model).__name__}: its {layers} layers share {groups} set(s) of weights, so "
+            f"layers={spell(change.layers)} cannot tell them apart: use layers='all'"
+        )
+    return int(layers // groups)

@@ -1,4 +1,4 @@
-"""What decoding keeps of a filter, in the cache of transformers that the keys and values are in."""
+"""What decoding keeps besides keys and values, in the cache of transformers that those are in."""
 
 from typing import Any
 
@@ -63,8 +63,8 @@ def cache_of(
     if kind is not DynamicLayer or cache.offloading:
         what = "an offloaded cache" if cache.offloading else kind.__name__
         raise UnsupportedError(
-            f"{name}: a filter decodes with DynamicCache, not with {what}: leave out "
-            "cache_implementation, or give use_cache=False"
+            f"{name}: decoding needs a DynamicCache, not {what}: leave out cache_implementation, "
+            "or give use_cache=False"
         )
     while len(cache.layers) < depth:  # a cache that grows with the layers that ask for it
         cache.layers.append(DynamicLayer())
@@ -74,7 +74,7 @@ def cache_of(
         cache.layers += own
     if own[0].cache.length != past:
         raise UsageError(
-            f"{name}: the cache has {past} tokens, of which the filter saw {own[0].cache.length}: "
-            "fill it with the filtered model"
+            f"{name}: the cache has {past} tokens, of which {own[0].cache.length} are known here: "
+            "fill it with the model as it is now"
         )
     return own[0].cache

@@ -11,6 +11,7 @@ from torch import nn
 from attention_zoo import UnsupportedError
 
 HEADS = ("num_attention_heads", "num_heads", "n_heads")
+HEAD_DIM = ("attention_head_size", "head_dim", "key_value_proj_dim")
 DROPOUT = ("attn_dropout", "attention_dropout", "dropout")
 
 
@@ -28,22 +29,29 @@ class Found:
 
     @property
     def heads(self) -> int:
-        counts = [getattr(self.module, name) for name in HEADS if hasattr(self.module, name)]
-        if not counts:
-            raise UnsupportedError(f"{self}: its number of heads was not found")
         if getattr(self.module, "num_key_value_groups", 1) > 1:
             raise UnsupportedError(
                 f"{self}: grouped-query attention is not supported: a filter mixes each head's Āv "
                 "with its own v"
             )
-        return int(counts[0])
+        return self._first(HEADS)
+
+    @property
+    def head_dim(self) -> int:
+        return self._first(HEAD_DIM)
+
+    def _first(self, names: tuple[str, ...]) -> int:
+        for name in names:
+            if hasattr(self.module, name):
+                return int(getattr(self.module, name))
+        raise UnsupportedError(f"{self}: none of {', '.join(names)} was found in it")
 
     @property
     def dropout(self) -> float:
         for name in DROPOUT:
             value = getattr(self.module, name, None)
             if value is not None:
-                return float(value.p if isinstance(value, nn.Module) else value)
+                return float(getattr(value, "p", value))
         return 0.0
 
     @property

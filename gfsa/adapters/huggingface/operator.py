@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attention_zoo import DecodingCache
-from attention_zoo.operators import AttentionOperator, zero_pads
+from attention_zoo.operators import AttentionOperator, Recurrence, zero_pads
 from attention_zoo.operators.coefficients import Coefficient, add_scaled, scale
 
 
@@ -46,6 +46,9 @@ class ModelOperator(AttentionOperator):
             power = self._apply(power)
             total = add_scaled(total, coefficient, power)
         return total
+
+    def _series(self, coefficients: Sequence[Coefficient], v: Tensor, basis: Recurrence) -> Tensor:
+        return basis.series(coefficients, v, self._apply)
 
     def _apply(self, v: Tensor) -> Tensor:
         if v is self.like:
