@@ -33,6 +33,7 @@ class Adapter(nn.Module, ABC):
         self.name, self.causal = str(found), found.causal
         self.layer: int | None = getattr(found.module, "layer_idx", None)
         self.depth = depth  # layers of the model that have keys and values in its cache
+        self.names = list(inspect.signature(type(found.module).forward).parameters)[1:]
         self.given: dict[str, Any] | None = None
 
     @abstractmethod
@@ -62,8 +63,7 @@ class Adapter(nn.Module, ABC):
                     "cache of the tokens before"
                 )
             return given, None
-        cache = cache_of(model_cache, self.layer, self.depth, N - n, self.name)
-        return given, cache
+        return given, cache_of(model_cache, self.layer, self.depth, N - n, self.name)
 
 
 def name_of(own: bool, kernel: str) -> str:
@@ -142,8 +142,7 @@ def put(module: nn.Module, adapter: Adapter) -> None:
 
 
 def before(module: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-    bound = inspect.signature(module.forward).bind(*arguments, **options).arguments
-    given = bound | bound.get("kwargs", {})
+    given = dict(zip(module.gfsa.names, arguments, strict=False)) | options
     if any(given.get(name) is not None for name in ("key_value_states", "encoder_hidden_states")):
         raise UnsupportedError(f"{module.gfsa.name}: cross-attention has no square Ā")
     module.gfsa.given = given

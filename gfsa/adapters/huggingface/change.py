@@ -1,9 +1,7 @@
 """A change of a model of transformers: checked as a whole, then made."""
 
 import logging
-from typing import Any
 
-import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -65,28 +63,9 @@ def adapter_of(
         filters = change.filters(found.heads, found.number)
         adapter = FilterAdapter(found, filters, depth, kernel)
     else:
-        sizes = longest(model, change), model.config.hidden_size
-        adapter = ZooAdapter(found, change, depth, *sizes)
+        adapter = ZooAdapter(found, change, depth, model)
     like = next(found.module.parameters())
     return adapter.to(like.device, like.dtype if like.is_floating_point() else None)
-
-
-def longest(model: PreTrainedModel, change: Change) -> int:
-    """max_len of an attention: as given; else the model's number of positions, or of patches and
-    two further tokens; of a model of speech the frames of 30 s at 16 kHz."""
-    config: Any = model.config
-    if change.max_len is not None:
-        return change.max_len
-    if positions := getattr(config, "max_position_embeddings", None):
-        return int(positions)
-    if hasattr(config, "image_size") and hasattr(config, "patch_size"):
-        sizes = [
-            x if isinstance(x, int) else max(x) for x in (config.image_size, config.patch_size)
-        ]
-        return (sizes[0] // sizes[1]) ** 2 + 2
-    if frames := getattr(model, "_get_feat_extract_output_lengths", None):
-        return int(frames(30 * 16_000))
-    raise UsageError(f"{type(model).__name__} states no greatest length: give max_len")
 
 
 def shared_by(model: PreTrainedModel, change: Change) -> int:

@@ -8,7 +8,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer, Encod
 from attention_zoo import DecodingCache, UnsupportedError, UsageError
 
 
-class FilterLayer(CacheLayerMixin):
+class DecodingLayer(CacheLayerMixin):
     """A further layer of the cache, behind those of the model's layers, so that whatever is done to
     the cache (beams, cropping, selecting examples) is done to it."""
 
@@ -25,7 +25,7 @@ class FilterLayer(CacheLayerMixin):
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None: ...
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> Any:
-        raise UsageError("this layer of the cache belongs to a filter, not to a layer of the model")
+        raise UsageError("this layer of the cache holds no keys and values of the model")
 
     def get_seq_length(self) -> int:
         return self.cache.length
@@ -52,29 +52,25 @@ class FilterLayer(CacheLayerMixin):
         self.cache.repeat(repeats)
 
 
-def cache_of(
-    given: Cache | None, layer: int, depth: int, past: int, name: str
-) -> DecodingCache | None:
-    """That of the filter in one of the model's `depth` layers, of `past` tokens."""
-    if given is None:
-        return None
+def cache_of(given: Cache, layer: int | None, depth: int, past: int, name: str) -> DecodingCache:
+    """What one of the model's `depth` layers has in its cache of `past` tokens besides their keys
+    and values. Raises UnsupportedError for a cache that does not just append what it is given."""
     cache = given.self_attention_cache if isinstance(given, EncoderDecoderCache) else given
-    kind = type(cache.layers[layer])
-    if kind is not DynamicLayer or cache.offloading:
-        what = "an offloaded cache" if cache.offloading else kind.__name__
+    kind = "one without layer_idx" if layer is None else type(cache.layers[layer]).__name__
+    if layer is None or type(cache.layers[layer]) is not DynamicLayer or cache.offloading:
         raise UnsupportedError(
-            f"{name}: decoding needs a DynamicCache, not {what}: leave out cache_implementation, "
-            "or give use_cache=False"
+            f"{name}: decoding needs a DynamicCache on its device, not {kind}: leave out "
+            "cache_implementation, or give use_cache=False"
         )
     while len(cache.layers) < depth:  # a cache that grows with the layers that ask for it
         cache.layers.append(DynamicLayer())
-    own = [one for one in cache.layers[depth:] if one.owner == layer]
-    if not own:
-        own = [FilterLayer(layer)]
-        cache.layers += own
-    if own[0].cache.length != past:
+    further = [one for one in cache.layers[depth:] if isinstance(one, DecodingLayer)]
+    own = next((one for one in further if one.owner == layer), DecodingLayer(layer))
+    if own.cache.length != past:
         raise UsageError(
-            f"{name}: the cache has {past} tokens, of which {own[0].cache.length} are known here: "
-            "fill it with the model as it is now"
+            f"{name}: its cache has {past} tokens, of which {own.cache.length} went through this "
+            "model as it is now: begin with an empty cache"
         )
-    return own[0].cache
+    if own not in further:
+        cache.layers.append(own)
+    return own.cache

@@ -23,22 +23,25 @@ def from_pretrained(cls: Any, path: Any, **options: Any) -> Any:
     from gfsa.adapters.huggingface.adapter import PLACE
 
     config = options.pop("config", None) or AutoConfig.from_pretrained(path)
-    settings = getattr(config, "gfsa", None)
+    settings: Any = getattr(config, "gfsa", None)
     if not settings:
         raise UsageError(
             f"{path}: its config has no entry 'gfsa': use {cls.__name__}.from_pretrained"
         )
     model_cls = cls if hasattr(cls, "config_class") else cls._model_mapping[type(config)]
 
-    class Changed(model_cls):
-        def __init__(self, *arguments: Any, **further: Any) -> None:
-            super().__init__(*arguments, **further)
-            change = apply_gfsa if "filter" in settings else apply_attention
-            change(self, **settings)
+    change: Any = apply_gfsa if "filter" in settings else apply_attention
 
-    Changed.__name__, Changed.__module__ = model_cls.__name__, model_cls.__module__
+    def changed(self: Any, *arguments: Any, **further: Any) -> None:
+        model_cls.__init__(self, *arguments, **further)
+        change(self, **settings)
+
+    names = {"__init__": changed, "__module__": model_cls.__module__}
+    changed_cls: Any = type(model_cls.__name__, (model_cls,), names)
     wanted = options.pop("output_loading_info", False)
-    model, info = Changed.from_pretrained(path, config=config, output_loading_info=True, **options)
+    model, info = changed_cls.from_pretrained(
+        path, config=config, output_loading_info=True, **options
+    )
     if missing := sorted(key for key in info["missing_keys"] if f".{PLACE}." in key):
         raise UsageError(f"{path}: its config has an entry 'gfsa', but no weights {missing[0]}")
     model.__class__ = model_cls

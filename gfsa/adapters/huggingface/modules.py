@@ -41,9 +41,10 @@ class Found:
         return self._first(HEAD_DIM)
 
     def _first(self, names: tuple[str, ...]) -> int:
-        for name in names:
-            if hasattr(self.module, name):
-                return int(getattr(self.module, name))
+        for holder in (self.module, getattr(self.module, "config", None)):
+            for name in names:
+                if getattr(holder, name, None) is not None:
+                    return int(getattr(holder, name))
         raise UnsupportedError(f"{self}: none of {', '.join(names)} was found in it")
 
     @property
