@@ -10,7 +10,7 @@ from attention_zoo.options import spell
 from gfsa.adapters.apply import Change
 from gfsa.adapters.huggingface.adapter import KERNELS, PLACE, Adapter, name_of, put, register
 from gfsa.adapters.huggingface.filtered import FilterAdapter
-from gfsa.adapters.huggingface.modules import Found, attentions, eager_function, is_cross
+from gfsa.adapters.huggingface.modules import Found, attentions, eager_function
 from gfsa.adapters.huggingface.replaced import ZooAdapter
 
 log = logging.getLogger(__name__)
@@ -19,9 +19,10 @@ log = logging.getLogger(__name__)
 def change_model(model: nn.Module, change: Change) -> None:
     kind = type(model).__name__
     if not isinstance(model, PreTrainedModel):
-        if is_cross(model, ""):
-            raise UnsupportedError(f"{kind}: cross-attention has no square Ā")
-        raise UsageError(f"give a whole model of transformers, not its {kind}")
+        raise UsageError(
+            f"give a whole model of transformers, not its {kind}: all self-attentions of the layers "
+            "are changed, and cross-attention has no square Ā to filter"
+        )
     stacks = attentions(model)
     if not stacks:
         raise UnsupportedError(
