@@ -1,14 +1,13 @@
 """Models of transformers, through its registry of attention functions."""
 
-import sys
-
 from torch import nn
 
 from gfsa.adapters.apply import Change
 
 
 def matches(model: nn.Module) -> bool:
-    return "transformers" in sys.modules and type(model).__module__.startswith("transformers.")
+    """A model, or a part of one, also of a class that is derived from the library's."""
+    return any(cls.__module__.startswith("transformers.") for cls in type(model).__mro__)
 
 
 def apply(model: nn.Module, change: Change) -> None:

@@ -20,8 +20,8 @@ def change_model(model: nn.Module, change: Change) -> None:
     kind = type(model).__name__
     if not isinstance(model, PreTrainedModel):
         raise UsageError(
-            f"give a whole model of transformers, not its {kind}: all self-attentions of the layers "
-            "are changed, and cross-attention has no square Ā to filter"
+            f"give a whole model of transformers, not its {kind}: its self-attentions are changed, "
+            "and cross-attention has no square Ā to filter"
         )
     stacks = attentions(model)
     if not stacks:
@@ -66,7 +66,8 @@ def adapter_of(
     else:
         adapter = ZooAdapter(found, change, depth, model)
     like = next(found.module.parameters())
-    return adapter.to(like.device, like.dtype if like.is_floating_point() else None)
+    wide = like.is_floating_point() and like.dtype.itemsize > 1  # and not quantised
+    return adapter.to(like.device, like.dtype if wide else None)
 
 
 def shared_by(model: PreTrainedModel, change: Change) -> int:
