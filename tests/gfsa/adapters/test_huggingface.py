@@ -178,6 +178,15 @@ def test_no_matrix_of_all_pairs_is_made(name):
     assert len(made(apply_gfsa(dense), N, pads=0)) > 3
 
 
+def test_attentions_that_are_put_out_are_those_below_the_filter():
+    model, given = build("Bert", "eager"), inputs("Bert")
+    before = model(**given, output_attentions=True).attentions
+    randomise(apply_gfsa(model, layers="1"))
+    after = model(**given, output_attentions=True).attentions
+    assert torch.equal(before[0], after[0]) and not torch.equal(before[1], after[1])
+    assert_close(after[1].sum(-1), torch.ones(2, 2, 9).double())
+
+
 def test_a_copy_is_independent():
     model, given = apply_gfsa(build("GPT2")), inputs("GPT2")
     other = copy.deepcopy(model)

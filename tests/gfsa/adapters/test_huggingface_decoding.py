@@ -63,6 +63,16 @@ def test_steps_are_the_full_pass(filter, kernel):
     assert_close(result[:, 3:], full)
 
 
+def test_steps_of_bert_as_a_decoder_are_the_full_pass():
+    from transformers import DynamicCache
+
+    model, ids = build("Bert", kind="LMHeadModel", is_decoder=True), tokens()
+    randomise(apply_gfsa(model, layers="2/3"))
+    full, cache = model(ids, use_cache=False).logits, DynamicCache()
+    assert_close(steps(model, ids, [5, 1, 6], cache), full)
+    assert len(cache.layers) == 4 + 2
+
+
 @pytest.mark.parametrize("attention", ATTENTIONS)
 def test_steps_of_other_attentions_are_the_full_pass(attention):
     from transformers import DynamicCache
