@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from transformers.cache_utils import Cache
 from transformers.masking_utils import (
     ALL_MASK_ATTENTION_FUNCTIONS,
     AttentionMaskInterface,
@@ -55,7 +56,8 @@ class Adapter(nn.Module, ABC):
         if given is None:
             raise UsageError(f"{self.name}: call the module, not its forward")
         n, N = query.shape[2], key.shape[2]
-        model_cache = given.get("past_key_values")
+        # Its name is not the same in all models.
+        model_cache = next((x for x in given.values() if isinstance(x, Cache)), None)
         if model_cache is None:
             if n != N:
                 raise UnsupportedError(

@@ -94,3 +94,22 @@ def test_dropout_of_entries(spec):
     assert torch.equal(model(**given)[0], model(**given)[0])
     model.train()
     assert (model(**given)[0] - model(**given)[0]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("kernel", ["sdpa", "eager"])
+def test_cross_attention_keeps_its_masks(kernel):
+    from transformers import DynamicCache, EncoderDecoderCache
+
+    model = build("Bert", kernel, is_decoder=True, add_cross_attention=True)
+    given = inputs("Bert") | {"encoder_hidden_states": torch.randn(2, 5, 16).double()}
+    given["encoder_attention_mask"] = (torch.arange(5) < torch.tensor([[5], [3]])).long()
+    before = real("Bert", model(**given)[0])
+    apply_attention(model, "softmax", "2/3")
+    assert_close(real("Bert", model(**given)[0]), before)
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+    tokens, mask = (given.pop(name) for name in ("input_ids", "attention_mask"))
+    steps = [
+        model(part, attention_mask=mask[:, : 4 + 5 * i], past_key_values=cache, **given)[0]
+        for i, part in enumerate(tokens.split([4, 5], 1))
+    ]
+    assert_close(real("Bert", torch.cat(steps, 1)), before)
