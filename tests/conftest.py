@@ -1,4 +1,5 @@
 import gc
+import importlib.util
 import signal
 from multiprocessing import forkserver
 from pathlib import Path
@@ -9,6 +10,12 @@ from hypothesis import settings
 
 settings.register_profile("here", deadline=None)  # wall time is never asserted
 settings.load_profile("here")
+
+# torchvision from PyPI declares fakes of operators that it brings for CUDA alone.
+if importlib.util.find_spec("torchvision") and torch.version.cuda is None:
+    TORCHVISION = torch.library.Library("torchvision", "DEF")
+    for function in ("nms", "qnms"):
+        TORCHVISION.define(f"{function}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 # All jobs of a session are forked from one process that has imported what any of them needs.
 forkserver.set_forkserver_preload(["lra.jobs.server", "lra.run.carry", "lra.measure.answers"])
