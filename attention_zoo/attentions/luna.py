@@ -26,8 +26,8 @@ class Luna(Attention):
       paper P is learned for the first layer, and each further one gets LayerNorm(P + packed
       context) of the layer before: it depends on the input there, not here.
     - The paper projects the packed context again, all heads together, to the keys and values of
-      unpack attention. Here these are the packed keys and values themselves: the authors' layer
-      with tied keys and values and the identity for that projection.
+      unpack attention. Here these are the packed keys and values themselves. With v = k this is
+      the authors' layer with tied keys and values and the identity for that projection.
     - An example of fewer than R tokens has R slots nevertheless; the authors' `dynamic_projection`
       leaves it as many as tokens.
     The causal form of the paper is another Ā, and is left out.
