@@ -22,8 +22,8 @@ def qkv(N, B=2, H=1):
 
 
 def test_three_blocks_of_two_by_hand():
-    """The logits are 2·q·k. Besides the diagonal J has the largest of rows 0 and 1, at column 2, and
-    (2, 1), which is 2 below its row's largest; (0, 1) is 4 below."""
+    """The logits are 2·q·k. Besides the diagonal J has the largest of rows 0 and 1, in column 2,
+    and (2, 1), which is 2 below its row's largest; (0, 1) is 4 below."""
     q = torch.tensor([1, 1, 1, 1, 0.5, 0.5], dtype=torch.float64)
     k = torch.tensor([-1, 1, 0.5, 1.5, 2, 4], dtype=torch.float64)  # means 0, 1, 3
     q, k = (x.view(1, 1, 6, 1).expand(-1, -1, -1, D) for x in (q, k))
