@@ -33,10 +33,10 @@ class H1D(Attention):
     Departures from the authors' code (google/flaxformer, h_transformer/h_attention.py): it adds a
     relative position bias unless `use_rpb` is off; the mean of a cluster that holds padding is a
     mean of means there; and it stabilises the exponentials by one maximum for all rows.
-    lucidrains' h-transformer-1d, which the LRA runs of MRA attention copy, splits the tokens in
-    another way: level by level a block looks at its sibling alone, so that two tokens on either
-    side of N/2 meet in the coarsest clusters, and its levels' exponentials are each scaled by their
-    own maxima before they are summed, which is no longer a softmax.
+    lucidrains' h-transformer-1d, which the LRA runs of MRA attention copy, is another matrix: at
+    each level a block looks at its sibling alone, up to four blocks, so that the two halves of a
+    sequence never meet; a row's total counts a cluster once, however many values it sums; and each
+    level's exponentials are scaled by their own maxima.
     Zhu, Soricut 2021 (arXiv 2107.11906).
     """
 
