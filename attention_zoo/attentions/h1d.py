@@ -68,7 +68,7 @@ class H1D(Attention):
                     q, k = (_padded(_pooled(x, share), R) for x in (q, k))
                     count = _padded(_pooled(count, torch.ones_like(count)), R)
                     shares.append(share.to(like.dtype))
-                weight, total = _level(q, k, count, R, coarse=level > 0)
+                weight, total = _softmax_over(q, k, count, R, coarse=level > 0)
                 weights.append(weight)
                 totals.append(total)
             levels = _mixed(weights, totals, like.dtype)
@@ -120,7 +120,7 @@ def _pooled(x: Tensor, share: Tensor) -> Tensor:  # (B, H, T, D) to (B, H, T/2, 
     return (x * share).unflatten(2, (-1, 2)).sum(3)
 
 
-def _level(
+def _softmax_over(
     q: Tensor,  # (B, H, T, D), scaled
     k: Tensor,  # (B, H, T, D)
     count: Tensor,  # (B or 1, 1, T, 1), how many real tokens each cluster has
