@@ -42,6 +42,7 @@ class LARA(Attention):
         family="low rank",
     )
     check_also = ("landmarks=4", "landmarks=5,weights=balanced,proposal=mean")
+    noise: Tensor  # (H, C, D)
 
     def __init__(
         self,
