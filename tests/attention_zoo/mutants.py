@@ -130,6 +130,13 @@ class Causal(Linear):
     support = Support(**GIVEN, causal="always")
 
 
+class Forgetting(Linear):
+    """Decodes as if the new tokens were the first ones."""
+
+    def operator(self, q, k, keep, cache=None):
+        return super().operator(q, k, keep)
+
+
 class LaterWeights(Linear):
     """Triangular, but each weight depends on all keys."""
 
@@ -270,6 +277,7 @@ MUTANTS = {
     "packed": (BatchMates, NoTerm),
     "rows": (Doubled,),
     "causal": (Causal, LaterWeights),
+    "decoding": (Forgetting,),
     "head_dims": (EvenWidths,),
     "projections": (KeysAnyway, IdleQuery),
     "dtypes": (Overflowing, Summing),

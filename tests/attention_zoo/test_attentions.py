@@ -110,16 +110,18 @@ def test_xformers_packs_real_tokens_in_its_own_layout(monkeypatch):
     assert seen[1][0].shape == (2, 6, 2, 8) and seen[1][3] is None
 
 
-def test_sdpa_gives_packed_batches_to_the_kernel_for_them(monkeypatch):
+@pytest.mark.parametrize("causal", [False, True])
+def test_sdpa_gives_packed_batches_to_the_kernel_for_them(monkeypatch, causal):
     """As on a GPU: the layout, and the values by a reference of what the kernel documents."""
     calls = []
 
-    def by_example(q, k, v, begins, begins_k, longest, longest_k):  # (T, H, D)
+    def by_example(q, k, v, begins, begins_k, longest, longest_k, window_size):  # (T, H, D)
         assert begins is begins_k and begins.dtype == torch.int32 and longest == longest_k == 60
+        assert window_size == (-1, 0 if causal else -1)
         calls.append(begins.tolist())
         parts = (x.transpose(0, 1).split(begins.diff().tolist(), 1) for x in (q, k, v))
         done = [
-            torch.nn.functional.scaled_dot_product_attention(*given)
+            torch.nn.functional.scaled_dot_product_attention(*given, is_causal=window_size[1] == 0)
             for given in zip(*parts, strict=True)
         ]
         return torch.cat(done, 1).transpose(0, 1)
@@ -128,7 +130,7 @@ def test_sdpa_gives_packed_batches_to_the_kernel_for_them(monkeypatch):
     monkeypatch.setattr(SDPA, "packs", lambda self, x: True)
     keep = torch.arange(60) < torch.tensor([60, 7, 0, 33])[:, None]
     x = torch.randn(4, 60, 16, dtype=torch.float64)
-    layer = build_layer("sdpa+gfsa:wK=0.3", dim=16, heads=2, max_len=60).double()
+    layer = build_layer("sdpa+gfsa:wK=0.3", dim=16, heads=2, max_len=60, causal=causal).double()
     packing = Packing(keep, together=999)
     tokens = packing.pack(torch.arange(4 * 60).view(4, 60))
     expected = layer(x, keep).flatten(0, 1)[tokens]
