@@ -17,7 +17,7 @@ from attention_zoo.options import read_option
 from attention_zoo.registry import FILTERS, Layers
 from attention_zoo.spec import Spec
 
-LIBRARIES = ("huggingface",)  # asked in this order
+LIBRARIES = ("huggingface", "torch")  # asked in this order; the last takes any model
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -70,7 +70,7 @@ def apply_gfsa(model: M, filter: str = "gfsa:K=3", layers: str = "even") -> M:
     Choi et al. 2024 (arXiv 2312.04234); the paper also filters the even layers alone ("GFSA_even").
 
     Args:
-        model: of transformers; see docs/models.md.
+        model: of transformers, timm or torch; see docs/models.md.
         filter: a filter of the zoo with its options, `gfsa:K=3`; several are joined by `+`.
         layers: `all`, `even`, `odd`, or numbers from 1, `2/4`.
 
@@ -87,7 +87,7 @@ def apply_attention(model: M, spec: str, layers: str = "all", max_len: int | Non
     of its layers; changed in place. The projections of q, k and v stay the model's.
 
     Args:
-        model: of transformers; see docs/models.md.
+        model: of transformers, timm or torch; see docs/models.md.
         spec: an attention and filters, `linear+gfsa`.
         layers: `all`, `even`, `odd`, or numbers from 1, `2/4`.
         max_len: the greatest number of tokens; where None, that of the model.
@@ -110,12 +110,6 @@ def _apply(model: M, text: str, layers: str, own: bool, max_len: int | None = No
     name = "apply_gfsa" if own else "apply_attention"
     chosen = read_option(name, "layers", layers, FILTERS.common)
     change = Change(spec, chosen, own, max_len)
-    for library in LIBRARIES:
-        module = importlib.import_module(f"gfsa.adapters.{library}")
-        if module.matches(model):
-            module.apply(model, change)
-            return model
-    raise UsageError(
-        f"{name} takes models of transformers, not {type(model).__name__}: give the part "
-        "of it that is one"
-    )
+    libraries = (importlib.import_module(f"gfsa.adapters.{one}") for one in LIBRARIES)
+    next(library for library in libraries if library.matches(model)).apply(model, change)
+    return model

@@ -13,7 +13,7 @@ from attention_zoo.filter import Filter
 from attention_zoo.operators import AttentionOperator, FilteredOperator
 from gfsa.adapters.huggingface.adapter import Adapter, Attend
 from gfsa.adapters.huggingface.modules import Found
-from gfsa.adapters.huggingface.operator import ModelOperator, real_tokens
+from gfsa.adapters.operator import ModelOperator, real_tokens
 
 
 class FilterAdapter(Adapter):

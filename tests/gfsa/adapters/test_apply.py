@@ -29,9 +29,3 @@ def test_apply_attention_refuses():
     with pytest.raises(UsageError, match="neutreno acts on the values"):
         apply_attention(nn.Linear(2, 2), "linear+neutreno")
 
-
-def test_models_of_no_library_that_is_known():
-    with pytest.raises(UsageError, match=r"takes models of .*, not Linear"):
-        apply_gfsa(nn.Linear(2, 2))
-    with pytest.raises(UsageError, match="apply_attention takes models of"):
-        apply_attention(nn.Linear(2, 2), "linear")
