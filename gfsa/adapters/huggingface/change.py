@@ -1,9 +1,10 @@
 """A change of a model of transformers: checked as a whole, then made."""
 
+import copy
 import logging
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from attention_zoo import UnsupportedError, UsageError
 from attention_zoo.options import spell
@@ -43,6 +44,7 @@ def change_model(model: nn.Module, change: Change) -> None:
         for number in change.chosen(len(stack), f"{kind} ({name})"):
             found = stack[number - 1]
             made.append((found.module, adapter_of(model, found, change, len(stack), kernel)))
+    own_config(model)
     for module, adapter in made:
         put(module, adapter)
     register()
@@ -52,6 +54,14 @@ def change_model(model: nn.Module, change: Change) -> None:
     model.config.gfsa = {name: value for name, value in settings.items() if value is not None}
     if times:
         log.warning("%s: one set of weights for the %d layers that share them", kind, times)
+
+
+def own_config(model: nn.Module) -> None:
+    """Other models may have been made of the same config, and are not to be changed."""
+    copies: dict[int, object] = {}
+    for module in model.modules():
+        if isinstance(getattr(module, "config", None), PreTrainedConfig):
+            module.config = copy.deepcopy(module.config, copies)
 
 
 def adapter_of(

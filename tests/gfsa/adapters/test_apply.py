@@ -28,4 +28,3 @@ def test_apply_attention_refuses():
         apply_attention(nn.Linear(2, 2), "gfsa")
     with pytest.raises(UsageError, match="neutreno acts on the values"):
         apply_attention(nn.Linear(2, 2), "linear+neutreno")
-

@@ -194,3 +194,16 @@ def test_a_copy_is_independent():
     randomise(model)
     assert torch.equal(other(**given)[0], before)
     assert (model(**given)[0] - before).abs().max() > 1e-3
+
+
+def test_other_models_of_the_same_config_stay_as_they_are():
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(**CONFIGS["Bert"])
+    first, second = (BertModel(config).eval() for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    changed(first, "Bert")
+    given = {"input_ids": torch.arange(2, 9)[None]}
+    assert not hasattr(config, "gfsa") and config._attn_implementation == "sdpa"
+    assert torch.equal(first(**given)[0], second(**given)[0])
+    changed(second, "Bert")
