@@ -14,7 +14,8 @@ def exponential_sum(
 ) -> Tensor:  # (C, N)
     """Σₘ wₘ exp(zₘ l) for l = 0 … N−1, the Vandermonde product of a diagonal state space."""
     fine = torch.arange(BLOCK, device=weights.device)
-    coarse = torch.arange(0, N, BLOCK, device=weights.device)
+    # One block more than is needed: torch.export would take a length of 1 for the only one.
+    coarse = BLOCK * torch.arange(N // BLOCK + 2, device=weights.device)
     left = weights[..., None] * (exponents[..., None] * coarse).exp()  # (C, M, a)
     right = (exponents[..., None] * fine).exp()  # (C, M, b)
     return (left.mT @ right).flatten(1)[:, :N]

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CHUNK = 32  # S: S·P products a token within a chunk, and N/S tokens on the next level
+CHUNK = 16  # S: S·P products a token within a chunk, N/S tokens on the next level
 
 
 def diagonal_scan(
