@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attention_zoo.attention import Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.mixer import Mixer, register_mixer
 from attention_zoo.parts.long_convolution import long_convolution
@@ -56,6 +56,7 @@ class Hyena(Mixer):
         memory="N",
         family="long convolutions",
         causal="always",
+        dtypes=WITHOUT_FLOAT16,  # a product of n + 1 projections leaves float16's range
     )
     check_also = ("order=1,bands=1", "order=3,width=8,shift=0.1")
 

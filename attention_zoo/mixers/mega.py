@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attention_zoo.attention import Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Support
 from attention_zoo.errors import UsageError
 from attention_zoo.mixer import Mixer, register_mixer
 from attention_zoo.parts.long_convolution import exponential_sum, long_convolution
@@ -105,6 +105,7 @@ class Mega(Mixer):
         time="N²",
         memory="N²",
         family="gated attention",
+        dtypes=WITHOUT_FLOAT16,  # of large inputs, the gradient of κ does not fit float16
     )
     check_also = ("chunk=8,function=laplace", "bidirectional=false", "function=laplace")
 
