@@ -19,8 +19,8 @@ class DampedAverage(nn.Module):
         hᵢ = α ⊙ β xᵢ + (1 − α ⊙ δ) ⊙ hᵢ₋₁,  yᵢ = ηᵀhᵢ / √h,  α, δ in (0, 1) by a sigmoid
 
     as the convolution with Kₗ = Σ η α β (1 − α δ)ˡ / √h. Bidirectional, the average from the last
-    token with parameters of its own is added. The result is silu(y + ω ⊙ x). The paper has neither
-    ω, the silu nor 1/√h in its equations of the average; its code does.
+    token with parameters of its own is added. The result is silu(y + ω ⊙ x). ω, the silu and 1/√h
+    are those of the public code.
     """
 
     def __init__(self, dim: int, size: int, bidirectional: bool) -> None:
@@ -78,10 +78,11 @@ class Mega(Mixer):
         Y = φ ⊙ H + (1 − φ) ⊙ X
 
     with f = softmax and τ = √z, or f(x) = ½ (1 + erf((x − μ) / (σ√2))), μ = √½, σ = 1/√(4π), the
-    Laplace function, and τ the number of tokens that are seen. With `chunk` tokens attend within
-    chunks alone, counted from position 0; padding may be anywhere, but give the real tokens first
-    where the result must not depend on where it is. X is what this is given, behind a model's norm:
-    in the paper the last line has the residual stream itself in its place, and the model adds none.
+    Laplace function, and τ the number of tokens that are seen. With `chunk`, tokens attend within
+    chunks only, counted from position 0. Padding may be anywhere, but give the real tokens first
+    where the result must not depend on where it is. X is the mixer's input, behind the model's
+    norm, and the model adds a residual connection; in the paper the last line has the residual
+    stream in the place of X, and nothing is added.
 
     Args:
         function: f.

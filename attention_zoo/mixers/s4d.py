@@ -46,16 +46,17 @@ class S4D(Mixer):
         bidirectional: whether later tokens are seen.
         dt_min, dt_max: between which Δ, one a channel, is drawn, evenly in its logarithm.
 
-    The options' defaults are those of the authors' Long Range Arena configurations (repository
-    state-spaces/s4, configs/experiment/lra/old/v3-s4-*.yaml, which its change log names as those of
-    this paper), but dt_min, which is 0.0001 in Path-X. They have 6 or 8 layers of width 128, 256 or
-    512 without a feed-forward network, batch or layer norm, and a learning rate of 0.001 or less
-    without weight decay for A, B and Δ: model and training, which this is not.
+    The defaults are those of the authors' Long Range Arena configurations of their third version
+    (repository state-spaces/s4, configs/experiment/lra/old/v3-s4-*.yaml), whose change log names
+    this paper as one that reports them; Path-X has dt_min=0.0001. The other settings there belong
+    to the model and its training, not to the mixer: 6 or 8 layers of width 128, 256 or 512 without
+    a feed-forward network, batch or layer norm, and for A and B a learning rate of 0.001 or less
+    without weight decay.
     Gu et al. 2022 (arXiv 2206.11893).
     """
 
     support = Support(
-        paper="Gu et al. 2022b",
+        paper="Gu et al. 2022",
         rows_sum_to_one=False,
         time="N log N",
         memory="N",

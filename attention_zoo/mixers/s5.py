@@ -59,8 +59,9 @@ class S5(Mixer):
         Pathfinder    256      8  gelu    truncated  false  0.001     192       6
         Path-X        256     16  gelu    complex    false  0.0001    128       6
 
-    without a feed-forward network, with batch norm and learning rates by parameter: width, layers,
-    norm and training are the model's, which this is not. Its gelu is the tanh approximation.
+    without a feed-forward network, with batch norm and learning rates by parameter. Width, layers,
+    norm and training belong to the model, not to the mixer. The code's gelu is the tanh
+    approximation, the default of its library; this is the exact one.
     Smith et al. 2023 (arXiv 2208.04933).
     """
 
