@@ -22,7 +22,7 @@ check: lint
 # Most of the suite's time goes into processes that import torch: two at a time, a thread each.
 test: lint .venv/parity/installed
 	$(PYTEST) -rs
-	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo
+	PYTHONPATH=.venv/parity $(BIN)/python -m pytest -m parity tests/attention_zoo tests/gfsa tests/test_benchmarks.py
 
 # Whether the tests notice wrong lines.
 mutants: .venv/installed-test

@@ -1,4 +1,5 @@
 import gc
+import importlib.util
 import signal
 from multiprocessing import forkserver
 from pathlib import Path
@@ -9,6 +10,12 @@ from hypothesis import settings
 
 settings.register_profile("here", deadline=None)  # wall time is never asserted
 settings.load_profile("here")
+
+# torchvision from PyPI declares fakes of operators that it brings for CUDA alone.
+if importlib.util.find_spec("torchvision") and torch.version.cuda is None:
+    TORCHVISION = torch.library.Library("torchvision", "DEF")
+    for function in ("nms", "qnms"):
+        TORCHVISION.define(f"{function}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 # All jobs of a session are forked from one process that has imported what any of them needs.
 forkserver.set_forkserver_preload(["lra.jobs.server", "lra.run.carry", "lra.measure.answers"])
@@ -90,7 +97,8 @@ def xformers_on_cpu(monkeypatch):
     def dense(q, k, v, attn_bias=None, p=0.0):  # (B, N, H, D)
         scores = torch.einsum("bihd,bjhd->bhij", q, k) * q.shape[-1] ** -0.5
         if attn_bias is not None:
-            assert q.shape[0] == 1, "xformers packs a padded batch into one sequence"
+            padded = isinstance(attn_bias, ops.fmha.BlockDiagonalMask)
+            assert q.shape[0] == 1 or not padded, "a padded batch is packed into one sequence"
             bias = attn_bias.materialize(scores.shape[-2:], device=q.device)
             scores = scores + bias.to(scores.dtype)
         at_least_float32 = torch.promote_types(scores.dtype, torch.float32)

@@ -7,7 +7,7 @@ import torch
 from attention_zoo import filters
 from attention_zoo.costs import count_flops, cpu_allocator_peak
 from benchmarks import __main__ as everything
-from benchmarks import approximation, event_loop, gfsa_cost, loading, startup, tables
+from benchmarks import adapters, approximation, event_loop, gfsa_cost, loading, startup, tables
 from benchmarks import filters as filter_costs
 from benchmarks.peers import __main__ as peers
 from benchmarks.peers import checkout, steps
@@ -228,3 +228,13 @@ def test_approximation_prints_errors_beside_costs(printed):
 def test_the_loop_of_cuda_events_needs_cuda(printed):
     with pytest.raises(SystemExit, match=r"^benchmarks\.event_loop: it needs a CUDA device.*$"):
         printed(event_loop, "sheet.json")
+
+
+@pytest.mark.parity
+def test_adapters_prints_models_with_and_without_gfsa(printed, monkeypatch):
+    monkeypatch.setattr(adapters, "keep_freed_memory", lambda: None)
+    words = ["--small", "--device", "cpu", "--lengths", "8", "16", "--repetitions", "1"]
+    rows = [line.split("|") for line in printed(adapters, *words).splitlines() if "GFSA" in line]
+    assert len(rows) == 2 * 2 * 3
+    assert {row[1].strip() for row in rows} == {"BERT", "GPT-2"}
+    assert all(float(cell) > 0 for row in rows for cell in row[4:8])

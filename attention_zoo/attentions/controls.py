@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.flops import Cost, Inputs
-from attention_zoo.operators import AttentionOperator, CausalOperator, DecodingCache, zero_pads
+from attention_zoo.operators import AttentionOperator, DecodingCache
 from attention_zoo.operators.coefficients import Coefficient, add_scaled, scale
 from attention_zoo.registry import register_attention
 
@@ -28,6 +28,13 @@ class MeanOperator(AttentionOperator):
         if self.keep is None:
             return (total / v.shape[-2]).to(v.dtype)
         return (total / self.keep.sum(-1).clamp(min=1)[:, None, None, None]).to(v.dtype)
+
+
+class RunningMeanOperator(AttentionOperator):
+    """Āv = mean of v over the real tokens up to each, for `causal` operators."""
+
+    def _apply(self, v: Tensor) -> Tensor:
+        return self.mean(v)
 
 
 class IdentityOperator(AttentionOperator):
@@ -65,13 +72,10 @@ class Mean(Attention):
     def operator(
         self, q: Tensor, k: Tensor, keep: Tensor | None, cache: DecodingCache | None = None
     ) -> AttentionOperator:
-        if not self.causal:
-            return MeanOperator(q, keep)
-        ones = q.new_ones(*q.shape[:3], 1, dtype=torch.promote_types(q.dtype, torch.float32))
-        return CausalOperator(ones, zero_pads(ones, keep), q, keep, cache=cache)
+        return RunningMeanOperator(q, keep) if self.causal else MeanOperator(q, keep)
 
     def cost(self, inputs: Inputs) -> Cost:
-        return CausalOperator.cost(inputs, R=1) if self.causal else Cost()
+        return Cost()
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         B, H, N, _ = q.shape

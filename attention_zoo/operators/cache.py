@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from attention_zoo.errors import UnsupportedError
+
 
 class DecodingCache:
     """Of one causal attention, from its first token on; given to it again with each new token.
@@ -25,6 +27,7 @@ class DecodingCache:
         self.length = 0  # of the tokens so far
         self._tensors: dict[str, Tensor] = {}  # (B, …) each
         self._taken: dict[str, int] = {}
+        self._along: dict[str, int] = {}  # the dimension of the tokens, of those that are appended
 
     def begin(self, tokens: int) -> None:
         """A step with so many new tokens, which counts its applications from 0."""
@@ -46,6 +49,7 @@ class DecodingCache:
     def append(self, name: str, new: Tensor, dim: int = -2) -> Tensor:
         """All of it so far."""
         before = self._tensors.get(name)
+        self._along[name] = dim
         self._tensors[name] = new if before is None else torch.cat([before, new], dim)
         return self._tensors[name]
 
@@ -56,10 +60,29 @@ class DecodingCache:
             return None
         all_real = torch.ones(like.shape[0], self.length, dtype=torch.bool, device=like.device)
         if before is None:
-            self._tensors["keep"] = all_real[:, : self.length - new]
+            self._tensors["keep"], self._along["keep"] = all_real[:, : self.length - new], -1
         return self.append("keep", all_real[:, :new] if keep is None else keep, -1)
 
     def select(self, examples: Tensor) -> None:  # (b,) long
         """Keeps these examples of the batch, in this order: the beams of a search."""
         for name, tensor in self._tensors.items():
             self._tensors[name] = tensor.index_select(0, examples)
+
+    def repeat(self, times: int) -> None:
+        """Each example of the batch so many times in a row."""
+        for name, tensor in self._tensors.items():
+            self._tensors[name] = tensor.repeat_interleave(times, 0)
+
+    @property
+    def croppable(self) -> bool:
+        """Whether it holds tensors of tokens alone, and no sums over them."""
+        return self._along.keys() == self._tensors.keys()
+
+    def crop(self, tokens: int) -> None:
+        """Forgets the last of them. Raises UnsupportedError where it holds sums over tokens."""
+        if not self.croppable:
+            raise UnsupportedError("this cache holds sums over tokens, which cannot be taken back")
+        self.length -= tokens
+        for name, dim in self._along.items():
+            kept = self._tensors[name].shape[dim] - tokens
+            self._tensors[name] = self._tensors[name].narrow(dim, 0, kept)

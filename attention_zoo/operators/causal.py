@@ -22,14 +22,15 @@ class CausalOperator(AttentionOperator):
     applications.
 
     Where the keys are given by φ(kⱼ) = keysⱼ · exp(scaleⱼ), all numbers are relative to the largest
-    scale up to each row, so that nothing over- or underflows and no row depends on a later one.
-    It is computed in float32 at least.
+    scale up to each row, so that nothing overflows and no row depends on a later one. Only where
+    φ(qᵢ) and all φ(kⱼ) have hardly a feature in common (Dᵢ below 10⁻³⁰ of |φ(qᵢ)| and the largest
+    key) a row is 0. It is computed in float32 at least.
     """
 
     def __init__(
         self,
-        queries: Tensor,  # (B, H, N, R): φ(q), in full precision
-        keys: Tensor,  # (B, H, N, R), zero at padded positions, in full precision
+        queries: Tensor,  # (B, H, N, R): φ(q)
+        keys: Tensor,  # (B, H, N, R), zero at padded positions
         like: Tensor,  # (B, H, N, D): the dtype of the results
         keep: Tensor | None,  # (B, N)
         *,
@@ -39,10 +40,12 @@ class CausalOperator(AttentionOperator):
     ) -> None:
         super().__init__(like, keep)
         self.causal, self.cache = True, cache
-        N, R = queries.shape[2:]
-        self.C = chunk_length(N, R)
-        queries, keys = self._chunks(queries), self._chunks(keys)
-        later = torch.ones(self.C, self.C, dtype=torch.bool, device=like.device).triu(1)
+        self.C = chunk_length(*queries.shape[2:])
+        with full_precision(queries, keys) as (queries, keys):
+            self._make(self._chunks(queries), self._chunks(keys), scale, least)
+
+    def _make(self, queries: Tensor, keys: Tensor, scale: Tensor | None, least: float) -> None:
+        later = torch.ones(self.C, self.C, dtype=torch.bool, device=keys.device).triu(1)
         weights = (queries @ keys.mT).masked_fill(later, 0.0)  # (B, H, n, C, C)
         self._tops: Tensor | None = None
         if scale is not None:
@@ -55,8 +58,9 @@ class CausalOperator(AttentionOperator):
         D = weights.sum(-1, keepdim=True) + queries @ self._before(keys.sum(-2)[..., None], "norm")
         if least:
             D = torch.maximum(D, self._chunks(least * self._seen(queries)))
-        inverse = torch.where(D > torch.finfo(D.dtype).tiny, D, torch.inf).reciprocal()
-        self._within, self._left = weights * inverse, queries * inverse
+        limits = torch.finfo(D.dtype)
+        D = torch.where(D > limits.tiny / limits.eps, D, torch.inf)
+        self._within, self._left = weights / D, queries / D
 
     @staticmethod
     def cost(inputs: Inputs, R: int) -> Cost:

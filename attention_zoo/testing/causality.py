@@ -6,6 +6,7 @@ from torch import Tensor
 from attention_zoo.layer import SelfAttention
 from attention_zoo.operators import DecodingCache
 from attention_zoo.testing.cases import (
+    CAUSAL,
     Built,
     Case,
     agree,
@@ -32,10 +33,9 @@ def causal(spec: str) -> None:
         given, keep = case.tensors(), case.keep
         later = torch.arange(case.N)[:, None] >= t
         other = [torch.where(later, 3 * part.flip(0) + 1, part) for part in given]
-        operators = [operator_of(module, q, k, keep, x) for q, k, _, x in (given, other)]
         found = {
-            name: [apply(op, parts[2]) for op, parts in zip(operators, (given, other), strict=True)]
-            for name, apply in RESULTS.items()
+            name: [apply(operator_of(module, q, k, keep, x), v) for q, k, v, x in (given, other)]
+            for name, apply in (RESULTS if CAUSAL.get() else APPLIED).items()
         }
         found["a layer"] = [whole(parts[3], keep) for parts in (given, other)]
         wanted = dict(zip("qkvx", given, strict=True))

@@ -1,6 +1,5 @@
 """The checks by name, and the verdict on a spec."""
 
-import itertools
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from typing import Literal
 
 import torch
 
-from attention_zoo.errors import UsageError, one_line, unknown
-from attention_zoo.registry import FILTERS
+from attention_zoo.errors import UnsupportedError, UsageError, one_line, unknown
+from attention_zoo.layer import build_layer
 from attention_zoo.spec import attention_of, parse_spec
 from attention_zoo.testing import (
     algebra,
@@ -22,7 +21,7 @@ from attention_zoo.testing import (
     modules,
     padding,
 )
-from attention_zoo.testing.cases import CAUSAL, Case, CheckFailed
+from attention_zoo.testing.cases import CAUSAL, MAX_LEN, C, Case, CheckFailed, H
 
 Check = Callable[[str], None]
 CHECKS: dict[str, Check] = {
@@ -101,7 +100,7 @@ def verdict(check: str, spec: str) -> Verdict:
     reason = attention_of(spec).exceptions.get(check)
     failure, found = "", False
     of = variants(spec)[: 1 if check in ONCE else None]
-    for variant, causal in itertools.product(of, _forms(check, spec)):
+    for variant, causal in ((one, form) for one in of for form in _forms(check, one)):
         Case.latest, name = None, f"{variant}{' (causal)' if causal else ''}"
         form = CAUSAL.set(causal)
         try:
@@ -126,12 +125,20 @@ def verdict(check: str, spec: str) -> Verdict:
 def _forms(check: str, spec: str) -> tuple[bool, ...]:
     """Whether a check is of the form that looks both ways, of the causal one, or of both."""
     which = attention_of(spec).support.causal
-    filters = [FILTERS.get(part.name).cls for part in parse_spec(spec).filters]
-    if which == "never" or not all(cls.causal for cls in filters):
+    if which == "never" or (spec != parse_spec(spec).attention.name and not _has_causal(spec)):
         return () if check in CAUSAL_ALONE else (False,)
-    if check == "causal" and which == "always":
+    if check == "causal" and which == "always" and not parse_spec(spec).filters:
         return False, True
     return (True,) if check in CAUSAL_ALONE else (False,) if check in ANY_FORM else (False, True)
+
+
+def _has_causal(spec: str) -> bool:
+    """Whether the options and filters of a spec have a causal form."""
+    try:
+        build_layer(spec, dim=C, heads=H, max_len=MAX_LEN, causal=True)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def described(error: BaseException) -> str:

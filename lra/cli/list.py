@@ -37,6 +37,7 @@ def carry_out(options: argparse.Namespace) -> int:
                 show(f"protocols for {task}", list_protocols(task), "\n".join(deviations(task)))
         elif what == "attentions":
             show(what, list_attentions(), ABOUT_ATTENTIONS)
+            show("attentions in published LRA tables", list_published(), ABOUT_PUBLISHED)
         elif what == "filters":
             show("filters and remedies", list_filters(), ABOUT_FILTERS)
         else:
@@ -111,6 +112,18 @@ model.attention_dropout, which is off where not. adds: parameters of a layer
 beyond those of softmax's, 64 wide, 2 heads, N = 2,000; less than none where it needs no k or q.
 options: of the attention itself; a protocol may state others, which `list protocols` shows.
 Every attention takes padding and every filter; `run_lra.py check NAME` holds it to that."""
+
+
+ABOUT_PUBLISHED = """\
+From results/published, whose README says what its figures are. spec: that paper's attention in our
+spelling; empty where ours of that name is another matrix, and differs says why where it is known.
+protocol: ours that follows the paper; empty where none does."""
+
+
+def list_published() -> Iterator[dict[str, object]]:
+    from lra.results.published import listed, read_published
+
+    return listed(read_published(), names())
 
 
 def parameters_of(name: str) -> int:

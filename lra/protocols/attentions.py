@@ -2,8 +2,8 @@
 
 What decides Ā, not how often it is drawn anew (`redraw`). Where a source computes something else
 than the attention of that name here, the attention's docstring says so, and no option brings it
-back; left out for that reason are Google's `reformer` (10 chunks of whatever length), `sparse` (the
-"fixed" pattern) and `synthesizer`.
+back; left out for that reason are Google's `reformer` (10 chunks of whatever length), `sparse`
+(`sparse:pattern=fixed,stride=50,c=10`, but causal) and `synthesizer`.
 Read at google-research/long-range-arena cd31e5c, pkuzengqi/Skyformer 1a677cb and
 mlpen/Nystromformer 5689313.
 """

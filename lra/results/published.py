@@ -1,7 +1,7 @@
 """Figures that papers print, as `results/published` holds them (its README has the columns)."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
@@ -70,6 +70,31 @@ def differences(name: str, mathematics: str, rows: Iterable[Published]) -> list[
         elif row.spec.partition(":")[0] == base:
             lines.setdefault(row.spec, f"{theirs} is {row.spec}, not {name}")
     return list(lines.values())
+
+
+def listed(rows: Iterable[Published], tasks: Iterable[str]) -> Iterator[dict[str, object]]:
+    """Who printed figures of which attention on these tasks: a row for each attention, paper and
+    spelling, by attention."""
+    tasks = list(tasks)
+    groups: dict[tuple[str, ...], list[Published]] = {}
+    for row in rows:
+        name = row.spec.partition(":")[0] or row.nearest
+        if name and row.task in tasks:
+            key = (name, row.paper, row.arxiv, row.spec, row.protocol)
+            groups.setdefault(key, []).append(row)
+    for (name, paper, arxiv, spec, protocol), found in sorted(groups.items()):
+        held = {row.task for row in found}
+        yield {
+            "attention": name,
+            "paper": paper,
+            "arXiv": arxiv,
+            "printed as": "; ".join(dict.fromkeys(row.model for row in found)),
+            "tables": "; ".join(dict.fromkeys(row.table for row in found)),
+            "tasks": ", ".join(task for task in tasks if task in held),
+            "spec": spec,
+            "differs": "; ".join(dict.fromkeys(row.differs for row in found if row.differs)),
+            "protocol": protocol,
+        }
 
 
 def _read(path: Path) -> Iterable[Published]:

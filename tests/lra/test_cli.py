@@ -215,6 +215,7 @@ def test_list_names_everything(capsys):
     assert cells[0] == ["setting", "nystromformer", "skyformer", "google", "quick"]
     assert ["training.steps", "5000", "50000", "5000", "600"] in cells
     assert ["model.pooling", "mean", "mean", "cls", "mean"] in cells
+    assert "| linformer:rank=16 " in out.split("attentions in published LRA tables\n\n")[1]
     assert main(["list", "filters"]) == 0
     assert "nystromformer" not in capsys.readouterr().out
 

@@ -32,7 +32,7 @@ ORDER = (
     *("sdpa", "cosformer", "relu", "skyformer", "kernelized", "yoso", "reformer"),
     *("xformers", "flowformer", "focused", "hedgehog", "taylor", "rfa", "agf"),
     *("local", "sparse", "longformer", "bigbird", "sinkhorn", "synthesizer", "informer"),
-    *("identity", "mean"),
+    *("identity", "mean", "luna", "h1d", "mra", "soft"),
 )
 
 

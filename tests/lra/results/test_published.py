@@ -9,7 +9,7 @@ import pytest
 
 from attention_zoo import UsageError, names, parse_spec
 from lra.protocols import PROTOCOLS, get_protocol, override
-from lra.results.published import PUBLISHED, read_published
+from lra.results.published import PUBLISHED, listed, read_published
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables
 from lra.tasks import TASKS
@@ -28,6 +28,7 @@ def test_every_table_that_could_be_had_is_there():
     counts = {name: len(rows) for name, rows in FILES.items()}
     assert counts == {
         **{"flashattention": 64, "flowformer": 24, "gfsa": 140, "lra": 174, "mega": 60},
+        **{"hrrformer": 102, "s5": 7},
         **{"nystromformer": 80, "primal": 124, "reevaluations": 8, "s4": 44, "skyformer": 159},
     }
 
@@ -283,3 +284,24 @@ def test_what_a_protocol_of_that_name_once_was_is_not_beside_papers():
     )
     assert not tables
     assert reasons == ["ListOps: protocol skyformer had other settings when ours was run"]
+
+
+def test_listing_names_the_papers_of_an_attention_and_their_spelling():
+    found = list(listed(ROWS, ["listops", "text"]))
+    assert [row["attention"] for row in found] == sorted(row["attention"] for row in found)
+    linformer = {(row["paper"], row["spec"]) for row in found if row["attention"] == "linformer"}
+    assert linformer == {
+        (row.paper, row.spec)
+        for row in ROWS
+        if row.spec.startswith("linformer") and row.task in ("listops", "text")
+    }
+    assert ("Tay et al. 2021", "linformer:rank=16") in linformer
+    (reformer,) = [
+        row for row in found if (row["attention"], row["paper"]) == ("reformer", "Tay et al. 2021")
+    ]
+    assert not reformer["spec"] and reformer["tasks"] == "listops, text"
+    assert "Table 1" in str(reformer["tables"])
+
+
+def test_listing_leaves_out_other_tasks():
+    assert not list(listed(ROWS, ["GLUE average"]))
