@@ -43,9 +43,9 @@ class Support:
     """
 
     paper: str
-    rows_sum_to_one: bool
     time: Growth
     memory: Growth
+    rows_sum_to_one: bool = False
     family: str = "other"
     causal: Literal["never", "optional", "always"] = "never"
     devices: tuple[str, ...] = ("cpu", "cuda")

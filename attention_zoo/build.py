@@ -17,7 +17,7 @@ from attention_zoo.flops import Cost, Inputs
 from attention_zoo.operators import AttentionOperator, DecodingCache, FilteredOperator
 from attention_zoo.options import spell
 from attention_zoo.packing import Packing
-from attention_zoo.registry import FILTERS, Layers
+from attention_zoo.registry import FILTERS, Layers, is_mixer
 from attention_zoo.spec import Part, Spec, attention_of, parse_spec
 
 
@@ -113,6 +113,11 @@ def build_attention(
     """
     spec = parse_spec(spec)
     cls = attention_of(spec)
+    if is_mixer(spec.attention.name):
+        raise UsageError(
+            f"{spec.attention.name} is a mixer, not an attention: it has no operator on values; "
+            "use build_layer, or --level layer"
+        )
     for part in spec.filters:
         if (place := place_of(part)) != "operator":
             raise UsageError(
@@ -121,7 +126,7 @@ def build_attention(
             )
     wants_dim = "dim" in inspect.signature(cls.__init__).parameters
     given: dict[str, Any] = {"dim": dim or heads * head_dim} if wants_dim else {}
-    with _draws_of(layer):
+    with drawn_apart(layer):
         attention = cls(
             heads=heads, head_dim=head_dim, max_len=max_len, **given, **dict(spec.attention.options)
         )
@@ -172,7 +177,7 @@ def build_remedies(spec: Spec, *, dim: int, heads: int, layer: int) -> dict[str,
     """Those of a spec that stand in a layer, by the place that they act on; weights drawn as those
     of the attention are."""
     parts = tuple(part for part in spec.filters if place_of(part) != "operator")
-    with _draws_of(layer, "remedies"):
+    with drawn_apart(layer, "remedies"):
         built = build_modifiers(replace(spec, filters=parts), {"dim": dim, "heads": heads}, layer)
     return {one.acts_on: one for one in built}
 
@@ -201,7 +206,7 @@ def require_dropout(spec: Spec, dropout: float, *, filtered: bool) -> None:
 
 
 @contextmanager
-def _draws_of(layer: int, purpose: str = "") -> Iterator[None]:
+def drawn_apart(layer: int, purpose: str = "") -> Iterator[None]:
     """Another stream for each purpose, or their draws would be the same numbers."""
     own = torch.initial_seed() * 1_000_003 + layer + 7_919 * zlib.crc32(purpose.encode())
     with torch.random.fork_rng(devices=[]):

@@ -17,8 +17,10 @@ from attention_zoo.build import (
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.inputs import require_dtype, require_floats, require_mask
+from attention_zoo.mixer_layer import MixerLayer
 from attention_zoo.operators import DecodingCache
 from attention_zoo.packing import Packing
+from attention_zoo.registry import is_mixer
 from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 from attention_zoo.spec import Spec, parse_spec
 
@@ -236,8 +238,9 @@ def build_layer(
     inner: int | None = None,
     attention_dropout: float = 0.0,
     causal: bool = False,
-) -> SelfAttention:
-    """The module `(x, keep=None) -> x` of a spec, projections included. Raises UnsupportedError
+) -> SelfAttention | MixerLayer:
+    """The module `(x, keep=None) -> x` of a spec, projections included; of a mixer, which has what
+    it needs itself. Raises UnsupportedError
     for an attention_dropout or a causal form that the spec does not support (`Support.dropout`,
     `Support.causal`).
 
@@ -246,7 +249,8 @@ def build_layer(
     >>> layer(torch.randn(1, 40, 16), keep[None]).shape
     torch.Size([1, 40, 16])
     """
-    return SelfAttention(
+    kind = MixerLayer if is_mixer(parse_spec(spec).attention.name) else SelfAttention
+    return kind(
         spec,
         dim=dim,
         heads=heads,

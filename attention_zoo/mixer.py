@@ -1,30 +1,36 @@
 """What mixes tokens and is no operator on values: a module `(x, keep) -> x`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from attention_zoo.attention import Support
+from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs
 from attention_zoo.inputs import require_floats, require_mask
-
-MIXERS: dict[str, type["Mixer"]] = {}
-M = TypeVar("M", bound=type["Mixer"])
 
 
 class Mixer(nn.Module, ABC):
-    """Base class of what takes the place of a self-attention layer, projections included.
+    """Base class of what takes the place of a whole self-attention layer: state spaces, Fourier
+    mixing, recurrent networks, somebody's module with projections of its own.
 
-    A subclass declares `support`, and writes `mix` and, from the paper's equations, `reference`,
-    which shares no code with it. check_also: options under which it is checked besides its
-    defaults.
+    A subclass declares `support` and writes `mix`; with a `reference` from the paper's equations,
+    values and gradients are held to that. There is no Ā, so filters, and remedies on values or
+    projections, are refused. Its keyword options, `resample`, `auxiliary_loss`, `exceptions`,
+    `check_also` and `redraw` are as an attention's; dim (C), max_len and, where its `__init__`
+    names it, heads are given. `support.head_dims` and `rows_sum_to_one` say nothing of it.
+
+    Raises UsageError for an x or a mask of another shape or dtype.
     """
 
     support: ClassVar[Support]
+    exceptions: ClassVar[Mapping[str, str]] = {}
     check_also: ClassVar[tuple[str, ...]] = ()
+    formula: ClassVar[tuple[str, Mapping[str, Any]]] = ("", {})
+    redraw: int = 0
 
     def __init__(self, *, dim: int, max_len: int) -> None:
         super().__init__()
@@ -40,12 +46,12 @@ class Mixer(nn.Module, ABC):
         require_floats("B, N, C", x=x)
         B, N, C = x.shape
         require_mask(keep, B, N)
-        if self.dim != C or self.max_len < N:
-            raise UsageError(
-                f"expected width {self.dim} and at most {self.max_len} tokens; got {tuple(x.shape)}"
-            )
+        if self.dim != C:
+            raise UsageError(f"x must have width dim={self.dim}; got shape {tuple(x.shape)}")
+        if self.max_len < N:
+            raise UsageError(f"{N} tokens are more than max_len={self.max_len}")
         if not x.numel():
-            return x
+            return x + sum(weight.sum().to(x.dtype) for weight in self.parameters())
         if keep is None:
             return self.mix(x, None)
         real = keep[..., None]
@@ -55,16 +61,23 @@ class Mixer(nn.Module, ABC):
     def mix(self, x: Tensor, keep: Tensor | None) -> Tensor:
         """The result for x (B, N, C), which is zero at pads; its rows there do not matter."""
 
-    @abstractmethod
-    def reference(self, x: Tensor, keep: Tensor | None) -> Tensor:
-        """The result in float64 from the paper's equations, one step after another."""
+    def reference(self, x: Tensor, keep: Tensor | None) -> Tensor | None:
+        """The result in float64 from the paper's equations, one step after another, sharing no code
+        with `mix`; None where there is none to hold it to."""
+        return None
 
+    def resample(self, generator: torch.Generator) -> None:
+        """Draws what is random anew from a CPU generator."""
 
-def register_mixer(name: str) -> Callable[[M], M]:
-    def register(cls: M) -> M:
-        if name in MIXERS:
-            raise UsageError(f"a mixer named {name!r} is already registered")
-        MIXERS[name] = cls
-        return cls
+    def auxiliary_loss(self) -> Tensor | None:
+        """What the last forward pass in training adds to the loss, a scalar."""
+        return None
 
-    return register
+    def cost(self, inputs: Inputs) -> Cost | None:
+        """Its matrix products, all of them as `making`; None where it states none."""
+        return None
+
+    @classmethod
+    def unsupported(cls, device: str, dtype: torch.dtype, head_dim: int) -> list[str]:
+        """Reasons why it cannot run so; empty where it can."""
+        return Attention.unsupported.__func__(cls, device, dtype, head_dim)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from attention_zoo.expand import expand_specs
 from attention_zoo.filter import Filter
 from attention_zoo.flops import Cost, Inputs, Product, Products, formula_flops
 from attention_zoo.layer import build_layer
+from attention_zoo.mixer import Mixer
 from attention_zoo.operators import (
     AttentionOperator,
     BlockOperator,
@@ -21,7 +22,14 @@ from attention_zoo.operators import (
     zero_pads,
 )
 from attention_zoo.precision import full_precision, lowest
-from attention_zoo.registry import filters, names, register_attention, register_filter
+from attention_zoo.registry import (
+    filters,
+    mixers,
+    names,
+    register_attention,
+    register_filter,
+    register_mixer,
+)
 from attention_zoo.remedy import OnOutput, OnProjections, OnValues
 from attention_zoo.spec import Spec, parse_spec
 from attention_zoo.state import check_on_load
@@ -39,6 +47,7 @@ __all__ = [
     "FilteredOperator",
     "Inputs",
     "KernelOperator",
+    "Mixer",
     "OnOutput",
     "OnProjections",
     "OnValues",
@@ -58,10 +67,12 @@ __all__ = [
     "formula_flops",
     "full_precision",
     "lowest",
+    "mixers",
     "names",
     "parse_spec",
     "register_attention",
     "register_filter",
+    "register_mixer",
     "row_stochastic_factors",
     "zero_pads",
 ]

@@ -1,4 +1,4 @@
-"""Who is in the zoo: attentions and filters by name, from here and from other people's packages."""
+"""What there is by name: attentions, mixers and filters, from here and from others."""
 
 import importlib
 import importlib.metadata
@@ -6,13 +6,14 @@ import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from torch import nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError, unknown
 from attention_zoo.filter import Filter, Modifier
+from attention_zoo.mixer import Mixer
 from attention_zoo.options import Option, options_of
 from attention_zoo.plugins import import_plugin
 from attention_zoo.remedy import OnOutput, OnProjections, OnValues
@@ -45,11 +46,16 @@ class Registry(Generic[T]):
     ends: str = ""  # with what its names may end besides letters, digits, - and _
     entries: dict[str, Entry[T]] = field(default_factory=dict)
 
-    def register(self, name: str) -> Callable[[type[C]], type[C]]:
+    def register(
+        self, name: str, base: type[nn.Module] | None = None, given: set[str] | None = None
+    ) -> Callable[[type[C]], type[C]]:
+        """base, given: of another kind under the same names."""
+        expected, sizes = base or self.base, given or self.given
+
         def add(given: type[C]) -> type[C]:
             cls: type = given
-            if not (isinstance(cls, type) and issubclass(cls, self.base)):
-                raise UsageError(f"{self.kind} {name!r} must be a subclass of {self.base.__name__}")
+            if not (isinstance(cls, type) and issubclass(cls, expected)):
+                raise UsageError(f"{self.kind} {name!r} must be a subclass of {expected.__name__}")
             if name in self.entries:
                 taken = self.entries[name].cls
                 raise UsageError(
@@ -67,11 +73,11 @@ class Registry(Generic[T]):
                         f"{self.kind} {name!r} needs {name_of}, a {kind.__name__} of its class"
                     )
             self.validate(name, cls)
-            options = options_of(cls.__init__, self.given)
+            options = options_of(cls.__init__, sizes)
             for key in options.keys() & self.common.keys():
                 raise UsageError(f"{self.kind} {name!r}: the option {key!r} is one of all of them")
             options |= self.common
-            self.entries[name] = Entry(name, cls, options)
+            self.entries[name] = Entry(name, cast(Any, cls), options)
             return given
 
         return add
@@ -147,6 +153,24 @@ def register_attention(name: str) -> Callable[[type[C]], type[C]]:
     return ATTENTIONS.register(name)
 
 
+def register_mixer(name: str) -> Callable[[type[C]], type[C]]:
+    """Class decorator: makes a `Mixer` available as `name` in every spec, beside the attentions,
+    whose names it may not take; options as theirs, besides dim, max_len and heads.
+
+    >>> import torch
+    >>> from attention_zoo import Mixer, Support
+    >>> @register_mixer("shift")
+    ... class Shift(Mixer):
+    ...     support = Support(paper="ours", time="N", memory="N", causal="always")
+    ...
+    ...     def mix(self, x, keep):
+    ...         return torch.nn.functional.pad(x, (0, 0, 1, 0))[:, :-1]
+    >>> "shift" in mixers()
+    True
+    """
+    return ATTENTIONS.register(name, base=Mixer, given={"dim", "max_len", "heads"})
+
+
 def register_filter(name: str) -> Callable[[type[C]], type[C]]:
     """Class decorator: makes a `Filter`, or a remedy (`OnValues`, `OnOutput`, `OnProjections`),
     available as `+name`; options as for attentions.
@@ -172,7 +196,20 @@ def names() -> list[str]:
     >>> names()[:3]
     ['agf', 'bigbird', 'cosformer']
     """
-    return ATTENTIONS.names()
+    return [name for name in ATTENTIONS.names() if not is_mixer(name)]
+
+
+def mixers() -> list[str]:
+    """Every registered mixer, sorted: what takes a layer's place and is no attention.
+
+    >>> "s4d" in mixers()
+    True
+    """
+    return [name for name in ATTENTIONS.names() if is_mixer(name)]
+
+
+def is_mixer(name: str) -> bool:
+    return issubclass(ATTENTIONS.get(name).cls, Mixer)
 
 
 def filters() -> list[str]:
@@ -195,6 +232,7 @@ def load_plugins() -> None:
         return
     _plugins_loaded = True
     importlib.import_module("attention_zoo.attentions")
+    importlib.import_module("attention_zoo.mixers")
     for sibling in SIBLINGS:
         if importlib.util.find_spec(sibling):
             load_plugin(sibling)

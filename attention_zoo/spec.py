@@ -7,6 +7,7 @@ from typing import Any
 
 from attention_zoo.attention import Attention
 from attention_zoo.errors import UsageError, quoted
+from attention_zoo.mixer import Mixer
 from attention_zoo.options import read_option, spell
 from attention_zoo.registry import ATTENTIONS, FILTERS, Registry
 
@@ -73,7 +74,24 @@ def parse_spec(text: "str | Spec", stated: Mapping[str, Mapping[str, Any]] | Non
     attention = _parse_part(first, ATTENTIONS, stated or {})
     filters = tuple(_parse_part(part, FILTERS, {}) for part in rest)
     _require_places(filters)
+    if issubclass(ATTENTIONS.get(attention.name).cls, Mixer):
+        _require_output(attention.name, filters)
     return Spec(attention, filters)
+
+
+def _require_output(name: str, filters: Sequence[Part]) -> None:
+    """Raises UsageError for what acts inside a mixer."""
+    for part in filters:
+        place = FILTERS.get(part.name).cls.acts_on
+        if place == "operator":
+            raise UsageError(
+                f"{name}+{part.name}: {name} is a mixer, not an attention: it has no Ā to filter"
+            )
+        if place != "output":
+            raise UsageError(
+                f"{name}+{part.name}: {part.name} acts on the {place} of an attention's layer, "
+                f"and {name} is a mixer"
+            )
 
 
 def _require_places(filters: Sequence[Part]) -> None:

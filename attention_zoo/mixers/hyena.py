@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import WITHOUT_FLOAT16, Support
 from attention_zoo.errors import UsageError
-from attention_zoo.mixer import Mixer, register_mixer
+from attention_zoo.mixer import Mixer
 from attention_zoo.parts.long_convolution import long_convolution
 from attention_zoo.precision import full_precision
+from attention_zoo.registry import register_mixer
 from attention_zoo.state import check_on_load
 
 SLOW, FAST, TARGET = 1.5, 0.3, 0.01  # where in max_len the slowest and fastest windows are at 0.01
@@ -51,13 +53,15 @@ class Hyena(Mixer):
 
     support = Support(
         paper="Poli et al. 2023",
-        rows_sum_to_one=False,
         time="N log N",
         memory="N",
         family="long convolutions",
         causal="always",
         dtypes=WITHOUT_FLOAT16,  # a product of n + 1 projections leaves float16's range
     )
+    exceptions: ClassVar = {
+        "float32": "filters are sines of a network's values, many periods long: rounding grows",
+    }
     check_also = ("order=1,bands=1", "order=3,width=8,shift=0.1")
 
     def __init__(

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import WITHOUT_FLOAT16, Support
 from attention_zoo.errors import UsageError
-from attention_zoo.mixer import Mixer, register_mixer
+from attention_zoo.mixer import Mixer
 from attention_zoo.parts.long_convolution import exponential_sum, long_convolution
 from attention_zoo.precision import full_precision, lowest
+from attention_zoo.registry import register_mixer
 
 
 class DampedAverage(nn.Module):
@@ -102,7 +103,6 @@ class Mega(Mixer):
 
     support = Support(
         paper="Ma et al. 2023",
-        rows_sum_to_one=False,
         time="N²",
         memory="N²",
         family="gated attention",

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Support
 from attention_zoo.errors import UsageError
-from attention_zoo.mixer import Mixer, register_mixer
+from attention_zoo.mixer import Mixer
 from attention_zoo.parts.hippo import hippo_input, hippo_normal
 from attention_zoo.parts.long_convolution import exponential_sum, long_convolution
 from attention_zoo.parts.steps import log_steps
 from attention_zoo.precision import full_precision
+from attention_zoo.registry import register_mixer
 
 Start = Literal["legs", "lin", "inv", "real"]
 
@@ -57,7 +58,6 @@ class S4D(Mixer):
 
     support = Support(
         paper="Gu et al. 2022",
-        rows_sum_to_one=False,
         time="N log N",
         memory="N",
         family="state spaces",

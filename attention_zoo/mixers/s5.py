@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Support
 from attention_zoo.errors import UsageError
-from attention_zoo.mixer import Mixer, register_mixer
+from attention_zoo.mixer import Mixer
 from attention_zoo.parts.hippo import hippo_normal
 from attention_zoo.parts.scan import diagonal_scan
 from attention_zoo.parts.steps import log_steps
 from attention_zoo.precision import full_precision
+from attention_zoo.registry import register_mixer
 
 Spread = Literal["lecun", "truncated", "complex"]
 
@@ -67,7 +68,6 @@ class S5(Mixer):
 
     support = Support(
         paper="Smith et al. 2023",
-        rows_sum_to_one=False,
         time="N",
         memory="N",
         family="state spaces",

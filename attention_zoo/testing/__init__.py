@@ -1,4 +1,4 @@
-"""The contract of attentions, as a kit: what every attention of the zoo is held to, and yours.
+"""The contract of attentions and mixers, as a kit: what each of the zoo is held to, and yours.
 
 from attention_zoo.testing import CHECKS, verdict
 
@@ -9,6 +9,24 @@ def test_mine(check):
 """
 
 from attention_zoo.testing.cases import Case, CheckFailed
-from attention_zoo.testing.contract import CHECKS, Verdict, undeclared, variants, verdict
+from attention_zoo.testing.contract import (
+    CHECKS,
+    MIXER_CHECKS,
+    Verdict,
+    checks,
+    undeclared,
+    variants,
+    verdict,
+)
 
-__all__ = ["CHECKS", "Case", "CheckFailed", "Verdict", "undeclared", "variants", "verdict"]
+__all__ = [
+    "CHECKS",
+    "MIXER_CHECKS",
+    "Case",
+    "CheckFailed",
+    "Verdict",
+    "checks",
+    "undeclared",
+    "variants",
+    "verdict",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from attention_zoo.attention import Attention
 from attention_zoo.build import FilteredAttention, build_attention, without_remedies
 from attention_zoo.layer import SelfAttention, build_layer
+from attention_zoo.mixer import Mixer
+from attention_zoo.mixer_layer import MixerLayer
 from attention_zoo.operators import AttentionOperator, DecodingCache
 
 H, D, MAX_LEN = 2, 8, 80
@@ -113,7 +115,7 @@ def built(spec: str, *, heads: int, head_dim: int, max_len: int, dim: int) -> Bu
     )
 
 
-def layer(spec: str, dtype: torch.dtype = torch.float64) -> SelfAttention:
+def layer(spec: str, dtype: torch.dtype = torch.float64) -> Any:
     module = build_layer(spec, dim=C, heads=H, max_len=MAX_LEN, causal=CAUSAL.get())
     return disturb(module).to(dtype).eval()
 
@@ -127,8 +129,8 @@ def disturb(module: M) -> M:
     return module
 
 
-def unfiltered(module: Built) -> Attention:
-    """The attention that a spec's module is, or has filters on."""
+def unfiltered(module: Built | Mixer) -> Any:
+    """The attention or mixer that a spec's module is, or has filters on."""
     return module.attention if isinstance(module, FilteredAttention) else module
 
 
@@ -158,15 +160,20 @@ def reference_of(
 
 
 def layer_reference(
-    layer: SelfAttention,
+    layer: SelfAttention | MixerLayer,
     keep: Tensor | None,  # (B, N)
     x: Tensor,  # (B, N, C)
     first: Tensor | None = None,  # (B, N, inner)
 ) -> Tensor:  # (B, N, C)
-    """A layer of the attention's reference, its projections and remedies written out; first: the
-    values of the model's first layer, where it is not this one."""
+    """A layer of the attention's reference, its projections and remedies written out, or of the
+    mixer's (its own float64, where it has none); first: the values of the model's first layer,
+    where it is not this one."""
     real = torch.tensor(True) if keep is None else keep[..., None]
     x, made = at(real, x), dict[str, Tensor]()
+    if isinstance(layer, MixerLayer):
+        mixed = layer.attention.reference(x, keep)
+        y = at(real, layer.attention(x, keep) if mixed is None else mixed)
+        return y if layer.on_output is None else layer.on_output.reference(y, keep)
     if layer.qkv is not None:
         names = [n for n in layer.names if n != "v" or layer.on_projections is None]
         of_x = F.linear(x, layer.qkv.weight, layer.qkv.bias).chunk(len(names), -1)

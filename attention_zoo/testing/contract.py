@@ -10,6 +10,7 @@ import torch
 
 from attention_zoo.errors import UnsupportedError, UsageError, one_line, unknown
 from attention_zoo.layer import build_layer
+from attention_zoo.registry import is_mixer
 from attention_zoo.spec import attention_of, parse_spec
 from attention_zoo.testing import (
     algebra,
@@ -18,6 +19,7 @@ from attention_zoo.testing import (
     derivatives,
     edges,
     growth,
+    mixers,
     modules,
     padding,
 )
@@ -64,6 +66,33 @@ CHECKS: dict[str, Check] = {
         edges.export,
     )
 }
+MIXER_CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        declarations.declared,
+        mixers.refusals,
+        mixers.reference,
+        mixers.poison,
+        mixers.amount,
+        mixers.empty,
+        padding.packed,
+        mixers.causal,
+        mixers.dtypes,
+        mixers.float32,
+        declarations.autocast,
+        mixers.growth,
+        mixers.flops,
+        mixers.derivative,
+        modules.trains,
+        mixers.deterministic,
+        modules.state_dict,
+        modules.building,
+        edges.copies,
+        edges.lengths,
+        edges.meta,
+        edges.export,
+    )
+}
 ONCE = {"declared", "growth", "export"}  # of the defaults alone
 CAUSAL_ALONE = {"causal", "decoding"}
 # What is the same of both forms, or asked of a whole layer elsewhere.
@@ -78,6 +107,11 @@ class Verdict:
     check: str
     outcome: Literal["holds", "fails", "excepted"]
     detail: str = ""
+
+
+def checks(spec: str) -> dict[str, Check]:
+    """Those that are asked of it: of an attention, or of a mixer."""
+    return MIXER_CHECKS if is_mixer(parse_spec(spec).attention.name) else CHECKS
 
 
 def variants(spec: str) -> list[str]:
@@ -106,7 +140,7 @@ def verdict(check: str, spec: str) -> Verdict:
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                CHECKS[check](variant)
+                checks(spec)[check](variant)
         except CheckFailed as error:
             failure, found = f"{name}: {error}", True
         except (Exception, SystemExit) as error:  # whatever a stranger's attention does
@@ -125,6 +159,8 @@ def verdict(check: str, spec: str) -> Verdict:
 def _forms(check: str, spec: str) -> tuple[bool, ...]:
     """Whether a check is of the form that looks both ways, of the causal one, or of both."""
     which = attention_of(spec).support.causal
+    if is_mixer(parse_spec(spec).attention.name):
+        return (False,)
     if which == "never" or (spec != parse_spec(spec).attention.name and not _has_causal(spec)):
         return () if check in CAUSAL_ALONE else (False,)
     if check == "causal" and which == "always" and not parse_spec(spec).filters:
@@ -155,7 +191,7 @@ def undeclared(spec: str) -> None:
     """Raises UsageError where an attention excepts itself from a check that there is not, or gives
     no reason."""
     for check, reason in attention_of(spec).exceptions.items():
-        if check not in CHECKS:
-            raise unknown("check", check, CHECKS)
+        if check not in checks(spec):
+            raise unknown("check", check, checks(spec))
         if not reason:
             raise UsageError(f"{spec}: its exception from {check!r} needs a reason")

@@ -27,7 +27,14 @@ def growth(spec: str) -> None:
     """Operations (products of matrices, and elements written) of a forward and backward pass grow
     with N as declared, and so does memory: as the bytes that operators move, or less, if the
     allocator's peak does."""
-    support, steps = attention_of(spec).support, [_step(spec, N) for N in LENGTHS]
+    grows_as_declared(spec, lambda N: _step(spec, N))
+
+
+def grows_as_declared(spec: str, made: Callable[[int], Callable[[], None]]) -> None:
+    """Of steps that are made for a length."""
+    support, steps = attention_of(spec).support, [made(N) for N in LENGTHS]
+    for step in steps:
+        step()  # what is made once is not counted
     operations: list[int] = []
     moved = [count_bytes(partial(_counted, step, operations)) for step in steps]
     require(
@@ -79,5 +86,4 @@ def _step(spec: str, N: int) -> Callable[[], None]:
         y.backward(torch.ones_like(y))
         module.zero_grad(set_to_none=True)
 
-    step()  # what is made once is not counted
     return step

@@ -49,21 +49,22 @@ def carry_out(options: argparse.Namespace) -> int:
 def check(spec: str) -> int:
     """Prints a verdict for each check; how many fail."""
     from attention_zoo.spec import attention_of
-    from attention_zoo.testing import CHECKS, variants, verdict
+    from attention_zoo.testing import checks, variants, verdict
 
     cls = attention_of(spec)
     print(f"{spec}: {cls.__module__}.{cls.__qualname__}")
     print(f"checked as {', '.join(variants(spec))}")
     print(f"derivatives: {derivatives(cls.support)}\n")
     count = dict.fromkeys(MARKS, 0)
-    for name in tqdm(CHECKS, desc="checking", leave=False, disable=None, file=sys.stderr):
+    asked = checks(spec)
+    for name in tqdm(asked, desc="checking", leave=False, disable=None, file=sys.stderr):
         found = verdict(name, spec)
         count[found.outcome] += 1
-        report(f"{MARKS[found.outcome]:<9} {name:<13} ", inspect.getdoc(CHECKS[name]))
+        report(f"{MARKS[found.outcome]:<9} {name:<13} ", inspect.getdoc(asked[name]))
         if found.detail:
             report(" " * 10 + "→ ", found.detail)
     print(
-        f"\n{len(CHECKS)} checks: {count['holds']} hold, {count['excepted']} excepted, "
+        f"\n{len(asked)} checks: {count['holds']} hold, {count['excepted']} excepted, "
         f"{count['fails']} fail"
     )
     return count["fails"]
@@ -73,9 +74,10 @@ def require_buildable(spec: str) -> None:
     """Raises UsageError for what does not run where it is checked, or cannot be built there."""
     import torch
 
-    from attention_zoo.spec import attention_of
+    from attention_zoo.registry import is_mixer
+    from attention_zoo.spec import attention_of, parse_spec
     from attention_zoo.testing import Case, variants
-    from attention_zoo.testing.cases import D, attention, operator_of
+    from attention_zoo.testing.cases import D, attention, layer, operator_of
     from attention_zoo.testing.contract import described
 
     reasons = attention_of(spec).unsupported("cpu", torch.float64, D)
@@ -87,7 +89,10 @@ def require_buildable(spec: str) -> None:
     try:
         q, k, _, x = Case(17).tensors()
         for variant in variants(spec):
-            operator_of(attention(variant), q, k, None, x)
+            if is_mixer(parse_spec(spec).attention.name):
+                layer(variant)(x)
+            else:
+                operator_of(attention(variant), q, k, None, x)
     except UsageError:
         raise
     except Exception as error:

@@ -3,9 +3,11 @@
 import argparse
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from attention_zoo.errors import one_line
 from attention_zoo.options import Option, describe, spell
+from attention_zoo.registry import is_mixer
 from lra.cli.common import derivatives, table_of
 from lra.cli.options import PROGRAM, Parser, add, require_tasks
 from lra.cli.values import one_of
@@ -78,7 +80,7 @@ def list_attentions() -> Iterator[dict[str, object]]:
 
     accelerator = choose_accelerator("auto")
     plain = parameters_of("softmax")
-    entries = [ATTENTIONS.get(name) for name in attention_zoo.names()]
+    entries = [ATTENTIONS.get(name) for name in [*attention_zoo.names(), *attention_zoo.mixers()]]
     for entry in sorted(entries, key=lambda entry: (entry.cls.support.family, entry.name)):
         support = entry.cls.support
         reasons = entry.cls.unsupported(accelerator, torch.float32, LISTED["dim"] // 2)
@@ -91,7 +93,8 @@ def list_attentions() -> Iterator[dict[str, object]]:
             "family": support.family,
             "time": support.time,
             "memory": support.memory,
-            "rows sum to 1": "yes" if support.rows_sum_to_one else "no",
+            "rows sum to 1": _sums(entry),
+            "causal": CAUSAL[support.causal],
             "derivatives": derivatives(support),
             "dropout": DROPOUT[support.dropout],
             "adds": adds,
@@ -101,14 +104,22 @@ def list_attentions() -> Iterator[dict[str, object]]:
         }
 
 
+def _sums(entry: Any) -> str:
+    if is_mixer(entry.name):
+        return "mixer"
+    return "yes" if entry.cls.support.rows_sum_to_one else "no"
+
+
+CAUSAL = {"never": "no", "optional": "can be", "always": "yes"}
 DROPOUT = {"none": "no", "fixed": "yes", "redrawn": "without filters"}
 LISTED = {"dim": 64, "heads": 2, "max_len": 2000}
 ABOUT_ATTENTIONS = """\
 time, memory: growth with N of a forward and backward pass at a fixed window, rank or number of
-features. rows sum to 1: where not, powers of Ā have no fixed scale. derivatives: of any order,
-forward mode and vmap included; `first` where its kernel has gradients only and raises otherwise;
-`surrogate` where the gradient by q and k is its paper's stand-in. dropout: whether it supports
-model.attention_dropout, which is off where not. adds: parameters of a layer
+features. rows sum to 1: where not, powers of Ā have no fixed scale; a mixer has no Ā, and takes no
+filters. causal: whether build_attention(causal=True) makes it look at no later token. derivatives:
+of any order, forward mode and vmap included; `first` where its kernel has gradients only and raises
+otherwise; `surrogate` where the gradient by q and k is its paper's stand-in. dropout: whether it
+supports model.attention_dropout, which is off where not. adds: parameters of a layer
 beyond those of softmax's, 64 wide, 2 heads, N = 2,000; less than none where it needs no k or q.
 options: of the attention itself; a protocol may state others, which `list protocols` shows.
 Every attention takes padding and every filter; `run_lra.py check NAME` holds it to that."""

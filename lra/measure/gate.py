@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from attention_zoo import Spec
 from attention_zoo.build import without_remedies
+from attention_zoo.registry import is_mixer
 from attention_zoo.spec import attention_of
-from attention_zoo.testing import CHECKS, Case, verdict
+from attention_zoo.testing import CHECKS, Case, checks, verdict
 from attention_zoo.testing.cases import (
     D,
     at,
@@ -36,7 +37,7 @@ def failure(job: Job) -> str | None:
     """
     job = replace(job, attention=str(filtered_everywhere(job.spec)))
     if not attention_of(job.spec).unsupported("cpu", torch.float64, D):
-        for name in job.checks:
+        for name in (name for name in job.checks if name in checks(job.attention)):
             found = verdict(name, job.attention)
             if found.outcome == "fails":
                 return f"{name}: {found.detail}"
@@ -69,6 +70,8 @@ def disagreement(job: Job) -> str | None:
         if job.settings.level == "operator"
         else replace(job, attention=str(without_remedies(job.spec)))
     )
+    if is_mixer(job.spec.attention.name):
+        return next(filter(None, (disagreement_of(job, case) for case in CASES)), None)
     operator = replace(alone, settings=replace(job.settings, level="operator"))
     decides = "autocast" in attention_of(job.spec).exceptions
     rounds = torch.finfo(job.dtype).bits < 32

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_zoo.layer import SelfAttention
+from attention_zoo.mixer_layer import MixerLayer
 from lra.data.batches import Batch
 
 
@@ -27,6 +28,7 @@ def training_loss(model: nn.Module, part: Batch, whole: int | None = None) -> tu
 
 def auxiliary_losses(model: nn.Module) -> list[Tensor]:
     """What the attentions of a model add to the loss of its last forward pass."""
-    layers = (module for module in model.modules() if isinstance(module, SelfAttention))
+    kinds = (SelfAttention, MixerLayer)
+    layers = (module for module in model.modules() if isinstance(module, kinds))
     terms = (layer.auxiliary_loss() for layer in layers)
     return [term for term in terms if term is not None]

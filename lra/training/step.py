@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from attention_zoo import Attention
+from attention_zoo import Attention, Mixer
 from lra.data.batches import Batch
 from lra.seeds import derive, generator
 from lra.training.loss import training_loss
@@ -70,7 +70,7 @@ def prepare_step(model: nn.Module, seed: int, step: int, rank: int = 0) -> None:
     Dropout differs from rank to rank, as their examples do; draws do not.
     """
     torch.manual_seed(derive(seed, "dropout", step, *([rank] if rank else [])))
-    attentions = (module for module in model.modules() if isinstance(module, Attention))
+    attentions = (module for module in model.modules() if isinstance(module, Attention | Mixer))
     for layer, attention in enumerate(attentions, start=1):
         if step == 0 or (attention.redraw and step % attention.redraw == 0):
             attention.resample(generator(seed, "draw", layer, step))
