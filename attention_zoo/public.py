@@ -24,7 +24,7 @@ from attention_zoo.operators import (
 from attention_zoo.precision import full_precision, lowest
 from attention_zoo.registry import (
     filters,
-    mixers,
+    mixer_names,
     names,
     register_attention,
     register_filter,
@@ -67,7 +67,7 @@ __all__ = [
     "formula_flops",
     "full_precision",
     "lowest",
-    "mixers",
+    "mixer_names",
     "names",
     "parse_spec",
     "register_attention",

@@ -165,7 +165,7 @@ def register_mixer(name: str) -> Callable[[type[C]], type[C]]:
     ...
     ...     def mix(self, x, keep):
     ...         return torch.nn.functional.pad(x, (0, 0, 1, 0))[:, :-1]
-    >>> "shift" in mixers()
+    >>> "shift" in mixer_names()
     True
     """
     return ATTENTIONS.register(name, base=Mixer, given={"dim", "max_len", "heads"})
@@ -199,10 +199,10 @@ def names() -> list[str]:
     return [name for name in ATTENTIONS.names() if not is_mixer(name)]
 
 
-def mixers() -> list[str]:
+def mixer_names() -> list[str]:
     """Every registered mixer, sorted: what takes a layer's place and is no attention.
 
-    >>> "s4d" in mixers()
+    >>> "s4d" in mixer_names()
     True
     """
     return [name for name in ATTENTIONS.names() if is_mixer(name)]

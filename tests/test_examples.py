@@ -109,6 +109,21 @@ def test_a_strangers_task_is_trained_measured_and_tabled(forgotten, tmp_path, mo
     assert "has no settings under the protocol" in capsys.readouterr().err
 
 
+def test_a_wrapped_module_is_trained_measured_and_tabled(forgotten, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(EXAMPLE.parent)
+    monkeypatch.setattr(registry.ATTENTIONS, "entries", dict(registry.ATTENTIONS.entries))
+    plugin = ["--plugin", "wrapped_module"]
+    data = store().path.parent.parent
+    words = ["--task", "listops", "--protocol", "quick", "--attn", "torch-mha", "s4d", "linear"]
+    words += [*plugin, "--accelerator", "cpu", "--set", *SETTINGS]
+    assert main([*words, "--results", str(tmp_path), "--data-dir", str(data)]) == 0
+    out = capsys.readouterr().out
+    for name in ("torch-mha", "s4d", "linear"):
+        assert len(re.findall(rf"^\| {name} +\|", out, re.MULTILINE)) == 2
+    assert main(["check", "torch-mha", *plugin]) == 0
+    assert "22 checks: 22 hold" in capsys.readouterr().out
+
+
 def test_the_guide_shows_the_package_as_it_is():
     files = "".join(path.read_text() for path in sorted((EXAMPLE / "zoo_example").glob("*.py")))
     blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)

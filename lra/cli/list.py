@@ -80,7 +80,9 @@ def list_attentions() -> Iterator[dict[str, object]]:
 
     accelerator = choose_accelerator("auto")
     plain = parameters_of("softmax")
-    entries = [ATTENTIONS.get(name) for name in [*attention_zoo.names(), *attention_zoo.mixers()]]
+    entries = [
+        ATTENTIONS.get(name) for name in [*attention_zoo.names(), *attention_zoo.mixer_names()]
+    ]
     for entry in sorted(entries, key=lambda entry: (entry.cls.support.family, entry.name)):
         support = entry.cls.support
         reasons = entry.cls.unsupported(accelerator, torch.float32, LISTED["dim"] // 2)
