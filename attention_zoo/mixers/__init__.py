@@ -1,5 +1,5 @@
 """Mixers that are no operator on values; importing a module registers it."""
 
-from attention_zoo.mixers import hyena, mega, s4d, s5
+from attention_zoo.mixers import fnet, hyena, lstm, mamba, mega, mlp_mixer, s4d, s5
 
-__all__ = ["hyena", "mega", "s4d", "s5"]
+__all__ = ["fnet", "hyena", "lstm", "mamba", "mega", "mlp_mixer", "s4d", "s5"]
