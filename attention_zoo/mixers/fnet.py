@@ -20,7 +20,7 @@ class FNet(Mixer):
         y_kd = Re Σ_{j < n} Σ_{c < C} x_jc exp(−2πi (jk/n + cd/C))
 
     j and k are ranks of real tokens, so that neither the amount nor the place of padding matters.
-    The public code transforms the padded length, so that a result there depends on it.
+    transformers' FNet transforms the padded length, so that a result there depends on it.
 
     Without padding it is one fast transform. With padding, examples of different lengths are
     transformed together by Bluestein's algorithm, jk = (j² + k² − (k − j)²)/2, a convolution with
@@ -87,7 +87,12 @@ def dft_of_lengths(
     angle = math.pi * turns
     chirp = torch.polar(torch.ones_like(angle), -angle)[..., None]  # (B, N, 1)
     kernel = torch.cat(
-        (chirp.conj(), chirp.new_zeros(len(x), size - 2 * N + 1, 1), chirp.conj()[:, 1:].flip(1)), 1
+        (
+            chirp.conj(),
+            chirp.new_zeros(x.shape[0], size - 2 * N + 1, 1),
+            chirp.conj()[:, 1:].flip(1),
+        ),
+        1,
     )
     product = torch.fft.fft(x * chirp, size, dim=1) * torch.fft.fft(kernel, dim=1)
     return torch.fft.ifft(product, dim=1)[:, :N] * chirp

@@ -40,12 +40,12 @@ class Mamba(Mixer):
         rank: of δ, 0 for C/16 rounded up.
         dt_min, dt_max: between which Δ starts.
         kernel: `torch`, a scan in chunks, or `mamba-ssm`, that package's CUDA kernel, refused where
-            it is not installed or the input is not on a GPU.
+            it is not installed or the input is not on a GPU; it has not been run here.
 
-    The defaults are those of the public code (repository state-spaces/mamba, mamba_simple.py). The
-    paper has no Long Range Arena results. Its models are stacks of this alone, without feed-forward
-    networks, with RMSNorm before each; these belong to the model and are outside the comparable
-    protocol.
+    The defaults are those of the public code (repository state-spaces/mamba, mamba_simple.py). We
+    know of no Long Range Arena configuration by the authors. The paper's models are stacks of this
+    alone, without feed-forward networks and with a norm before each; these belong to the model and
+    are outside the comparable protocol.
     Gu and Dao 2023 (arXiv 2312.00752), eq. 2, algorithm 2 and §3.4, §3.6.
     """
 
@@ -56,7 +56,6 @@ class Mamba(Mixer):
         memory="N",
         family="state spaces",
         causal="always",
-        vmap=False,  # the scan's states are computed again in the backward pass
         dynamic_length=False,  # how many chunks there are depends on N
     )
     check_also = ("state=3,taps=1,expand=1,rank=2",)
@@ -100,9 +99,10 @@ class Mamba(Mixer):
         self.out = nn.Linear(E, dim, bias=False)
 
     def mix(self, x: Tensor, keep: Tensor | None) -> Tensor:
-        if self.kernel == "mamba-ssm" and not x.is_cuda:
+        if self.kernel == "mamba-ssm" and (not x.is_cuda or x.dtype == torch.float64):
             raise UnsupportedError(
-                f"mamba: kernel=mamba-ssm needs a GPU; x is on {x.device}; use kernel=torch"
+                "mamba: kernel=mamba-ssm needs a GPU and at most 32 bits; got x on "
+                f"{x.device} of {x.dtype}; use kernel=torch"
             )
         N, (u, z) = x.shape[1], self.project(to_front(x, keep)).chunk(2, -1)
         given = (u, self.conv.weight, self.conv.bias, self.select.weight, *self.step.parameters())

@@ -20,9 +20,12 @@ def selective_scan(
     A chunk at a time, its states by pairs; the backward pass computes them again, so that O(N E)
     numbers and the states of one chunk are kept, not N E S.
     """
-    h, rows = u.new_zeros(len(u), 1, *A.shape), []
+    # torch.func's gradients allow no checkpoint: there all states are kept.
+    hooks = torch._C._autograd._saved_tensors_hooks_is_enabled()  # type: ignore[attr-defined]
+    again = torch.is_grad_enabled() and hooks
+    h, rows = u.new_zeros(u.shape[0], 1, *A.shape), []
     for part in zip(*(x.split(CHUNK, 1) for x in (u, delta, B, C)), strict=True):
-        if torch.is_grad_enabled():
+        if again:
             y, h = checkpoint(_chunk, A, h, *part, use_reentrant=False, preserve_rng_state=False)
         else:
             y, h = _chunk(A, h, *part)

@@ -249,3 +249,13 @@ def test_token_mixing_of_worked_numbers():
     keep = torch.tensor([[True, False, True]])
     assert mixer(x, keep).flatten().tolist() == pytest.approx([201.0, 0.0, 603.0])
     assert mixer(x[:, :2]).flatten().tolist() == pytest.approx([91.0, 182.5])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c[0] is not LSTM], ids=named)
+def test_gradients_by_example(case):
+    mixer, keep = made(case), masked(9)[:3]
+    x = torch.randn(3, 9, C, dtype=torch.float64).requires_grad_()
+    (expected,) = torch.autograd.grad(mixer(x, keep).square().sum(), x)
+    by_example = torch.func.grad(lambda x, keep: mixer(x[None], keep[None]).square().sum())
+    found = torch.func.vmap(by_example)(x.detach(), keep)
+    torch.testing.assert_close(found, expected)
