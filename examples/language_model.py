@@ -27,7 +27,7 @@ CONFIG = GPT2Config(
 
 
 def main():
-    given = options(__doc__, steps=300)
+    given = options(__doc__, steps=1_000)
     files = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md"))
     text = torch.tensor(list(b"\n".join(file.read_bytes() for file in files)))
     train, test = text[: len(text) * 9 // 10], text[len(text) * 9 // 10 :]

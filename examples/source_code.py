@@ -43,7 +43,7 @@ def load():
 
 
 def main():
-    given = options(__doc__, steps=300)
+    given = options(__doc__, steps=1_500)
     (ids, labels), (test, expected) = load()
 
     def build():

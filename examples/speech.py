@@ -56,7 +56,7 @@ def errors(found, expected):
 
 
 def main():
-    given = options(__doc__, steps=400)
+    given = options(__doc__, steps=2_000)
     sounds, notes, lengths = played(200, torch.Generator().manual_seed(1))
 
     def build():

@@ -49,7 +49,7 @@ def load(folder):
 
 
 def main():
-    given = options(__doc__, steps=300)
+    given = options(__doc__, steps=1_000)
     (ids, labels), (test, expected) = load(given.data_dir)
 
     def build():

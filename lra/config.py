@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from attention_zoo import Spec, UnsupportedError, UsageError
+from attention_zoo import Mixer, Spec, UnsupportedError, UsageError
 from attention_zoo.spec import attention_of
 from lra.choices import PRECISIONS
 from lra.protocols import Protocol
@@ -14,6 +14,9 @@ from lra.system.files import fingerprint
 
 # What attention computes in, by precision.
 DTYPES = {name: getattr(torch, dtype) for name, dtype in PRECISIONS.items()}
+
+
+FIRST = ("cls", "first")  # pooling by one token
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,14 @@ def require_support(config: RunConfig) -> None:
     """Raises UnsupportedError with every reason why this variant cannot run here."""
     require_precision(config.precision, config.accelerator)
     model = config.protocol.model
-    reasons = attention_of(config.attention).unsupported(
+    cls = attention_of(config.attention)
+    reasons = cls.unsupported(
         config.accelerator, DTYPES[config.precision], model.width // model.heads
     )
+    if cls.support.causal == "always" and issubclass(cls, Mixer) and model.pooling in FIRST:
+        reasons.append(
+            f"it is causal, and the protocol's pooling={model.pooling} reads the first token, which "
+            "sees no other (--set model.pooling=mean)"
+        )
     if reasons:
         raise UnsupportedError(f"{config.attention} cannot run here: {'; '.join(reasons)}")

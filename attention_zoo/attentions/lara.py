@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from attention_zoo.attention import Attention, Support
 from attention_zoo.errors import UsageError
+from attention_zoo.flops import Cost, Inputs, Product, linear_product
 from attention_zoo.operators import FactoredOperator, zero_pads
 from attention_zoo.parts.tokens import matrix_of_real_tokens, segment_means
 from attention_zoo.precision import full_precision, lowest
@@ -28,7 +29,8 @@ class LARA(Attention):
     landmarks: means of segments of consecutive real tokens (49). proposal: `adaptive` means of
     LayerNorm(Linear(q)) and of another for k, or `mean` of q and k, without weights.
     These are the formulas of the authors' code (HKUNLP/efficient-attention, lara.py: mis-bh,
-    mis-opt, alpha_coeff), whose defaults are kept; √D is where that code has it. Departures:
+    mis-opt, alpha_coeff), whose defaults are kept but for `proposal`, where theirs pools images and
+    ours is its `adaptive-1d`; √D is where that code has it. Departures:
     segments divide the real tokens, to which t_nc is confined, too; the noise is one draw for a
     batch, made again every `redraw` steps.
     Zheng et al. 2022 (arXiv 2204.04667).
@@ -102,6 +104,14 @@ class LARA(Attention):
             if keep is not None:
                 right = right * keep[:, None, None]  # an example without a real token
         return FactoredOperator(left.to(dtype), right.to(dtype), keep)
+
+    def cost(self, inputs: Inputs) -> Cost:
+        (B, H, N, D), R = inputs.shape, self.landmarks
+        linear = [part for part in (*self.query.modules(), *self.key.modules())]
+        made = [linear_product(p, B * H * N) for p in linear if isinstance(p, nn.Linear)]
+        means = 2 if self.weights == "balanced" else 3  # products of a mean with every token
+        features = Product(R, D, N, means * B * H), Product(R, D, R, B * H)
+        return FactoredOperator.cost(inputs, R).made_by(*made, *features)
 
     def reference(self, q: Tensor, k: Tensor, keep: Tensor | None) -> Tensor:
         return matrix_of_real_tokens(self._unpadded, q, k, keep)

@@ -7,7 +7,6 @@ from typing import Any
 
 from attention_zoo.errors import one_line
 from attention_zoo.options import Option, describe, spell
-from attention_zoo.registry import is_mixer
 from lra.cli.common import derivatives, table_of
 from lra.cli.options import PROGRAM, Parser, add, require_tasks
 from lra.cli.values import one_of
@@ -107,6 +106,8 @@ def list_attentions() -> Iterator[dict[str, object]]:
 
 
 def _sums(entry: Any) -> str:
+    from attention_zoo.registry import is_mixer
+
     if is_mixer(entry.name):
         return "mixer"
     return "yes" if entry.cls.support.rows_sum_to_one else "no"

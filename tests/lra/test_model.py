@@ -59,9 +59,9 @@ def test_kernels_get_a_mask_where_something_is_padded_alone(lengths, monkeypatch
     """On a CPU long examples go alone, and on any device a batch without padding goes as it is."""
     masks, kernel = [], F.scaled_dot_product_attention
 
-    def recorded(*arguments, attn_mask=None, **options):
+    def recorded(q, k, v, attn_mask=None, *arguments):
         masks.append(attn_mask)
-        return kernel(*arguments, attn_mask=attn_mask, **options)
+        return kernel(q, k, v, attn_mask, *arguments)
 
     monkeypatch.setattr(F, "scaled_dot_product_attention", recorded)
     model = encoder("sdpa", positions=320)

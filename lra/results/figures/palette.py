@@ -33,6 +33,7 @@ ORDER = (
     *("xformers", "flowformer", "focused", "hedgehog", "taylor", "rfa", "agf"),
     *("local", "sparse", "longformer", "bigbird", "sinkhorn", "synthesizer", "informer"),
     *("identity", "mean", "luna", "h1d", "mra", "soft", "lara"),
+    *("s4d", "s5", "mega", "hyena", "hrr", "fnet", "lstm", "mamba", "mlp-mixer"),
 )
 
 
