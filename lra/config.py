@@ -115,8 +115,8 @@ def require_support(config: RunConfig) -> None:
     )
     if cls.support.causal == "always" and issubclass(cls, Mixer) and model.pooling in FIRST:
         reasons.append(
-            f"it is causal, and the protocol's pooling={model.pooling} reads the first token, which "
-            "sees no other (--set model.pooling=mean)"
+            f"it is causal, and pooling={model.pooling} of the protocol reads the first token, "
+            "which sees no other (--set model.pooling=mean)"
         )
     if reasons:
         raise UnsupportedError(f"{config.attention} cannot run here: {'; '.join(reasons)}")

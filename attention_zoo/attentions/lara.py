@@ -107,7 +107,7 @@ class LARA(Attention):
 
     def cost(self, inputs: Inputs) -> Cost:
         (B, H, N, D), R = inputs.shape, self.landmarks
-        linear = [part for part in (*self.query.modules(), *self.key.modules())]
+        linear = *self.query.modules(), *self.key.modules()
         made = [linear_product(p, B * H * N) for p in linear if isinstance(p, nn.Linear)]
         means = 2 if self.weights == "balanced" else 3  # products of a mean with every token
         features = Product(R, D, N, means * B * H), Product(R, D, R, B * H)

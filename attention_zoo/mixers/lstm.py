@@ -1,5 +1,7 @@
 """LSTM: the recurrent network, over real tokens."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -42,6 +44,7 @@ class LSTM(Mixer):
         vmap=False,  # packing reads lengths
         dynamic_length=False,
     )
+    exceptions: ClassVar = {"export": "packing reads the lengths of the examples"}
     check_also = ("bidirectional=false,width=5",)
 
     def __init__(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from attention_zoo.attention import Support
+from attention_zoo.attention import WITHOUT_FLOAT16, Support
 from attention_zoo.errors import UnsupportedError, UsageError
 from attention_zoo.mixer import Mixer
 from attention_zoo.parts.ranks import from_front, to_front
@@ -56,6 +56,7 @@ class Mamba(Mixer):
         memory="N",
         family="state spaces",
         causal="always",
+        dtypes=WITHOUT_FLOAT16,  # products of three gates leave its range
         dynamic_length=False,  # how many chunks there are depends on N
     )
     check_also = ("state=3,taps=1,expand=1,rank=2",)

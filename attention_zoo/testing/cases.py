@@ -202,7 +202,7 @@ def learned(module: nn.Module) -> dict[str, Tensor]:
 def gradients(output: Tensor, wanted: dict[str, Tensor], upstream: Tensor) -> dict[str, Tensor]:
     """Of Σ output · upstream by each of the tensors, zeros for one that it does not depend on."""
     found: Sequence[Tensor | None] = [None] * len(wanted)
-    if output.requires_grad:
+    if output.requires_grad and wanted:
         found = torch.autograd.grad(output, list(wanted.values()), upstream, allow_unused=True)
     return {
         f"gradient of {name}": torch.zeros_like(tensor) if grad is None else grad

@@ -1,7 +1,7 @@
 """Another attention where a module calls torch's own."""
 
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -53,6 +53,8 @@ class Adapter(nn.Module):
             )
         if enable_gqa:
             raise UnsupportedError(f"{self.name}: grouped-query attention is not supported")
+        while attn_mask is not None and attn_mask.ndim < 4:
+            attn_mask = attn_mask[None]
         return self.compute(query, key, value, attn_mask, dropout_p, is_causal, scale)
 
     def compute(
@@ -90,13 +92,29 @@ class FilterAdapter(Adapter):
         kernel = partial(
             F.scaled_dot_product_attention, q, k, attn_mask=mask, is_causal=causal, scale=scale
         )
-        operator: AttentionOperator = ModelOperator(
-            v, v.shape[2], real_tokens(mask, v), kernel, causal or is_triangular(mask), None
-        )
+        operator: AttentionOperator = MaskedOperator(v, mask, kernel, causal)
         for one in self.filters:
             operator = FilteredOperator(operator, one)
             operator.keep = None  # the operator below masks
         return operator @ v
+
+
+class MaskedOperator(ModelOperator):
+    """Ā under a mask of which it is not known whether it is causal."""
+
+    def __init__(
+        self,
+        v: Tensor,  # (B, H, N, D)
+        mask: Tensor | None,  # broadcast to (B, H, N, N)
+        kernel: Callable[[Tensor], Tensor],
+        causal: bool,
+    ) -> None:
+        super().__init__(v, v.shape[2], real_tokens(mask, v), kernel, causal, None)
+        self.mask = mask
+
+    def mean(self, v: Tensor) -> Tensor:
+        self.causal = self.causal or is_triangular(self.mask)
+        return super().mean(v)
 
 
 class ZooAdapter(Adapter):

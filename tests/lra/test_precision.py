@@ -65,6 +65,16 @@ def test_an_attention_that_does_not_declare_float16_is_refused(monkeypatch):
     require_support(config("linear+gfsa", **given | {"precision": "bf16-mixed"}))
 
 
+def test_a_causal_mixer_is_refused_where_the_first_token_is_read():
+    for spec, pooling, refused in (("hyena", "cls", 1), ("hyena", "mean", 0), ("s4d", "cls", 0)):
+        protocol, _ = override(PROTOCOL, [f"model.pooling={pooling}", "model.positions=33"])
+        if not refused:
+            require_support(config(spec, protocol=protocol))
+            continue
+        with pytest.raises(UnsupportedError, match="reads the first token, which sees no other"):
+            require_support(config(spec, protocol=protocol))
+
+
 def test_the_parts_of_a_batch_are_scaled_alike():
     batch = (torch.randint(1, 15, (8, 16)), torch.ones(8, 16, dtype=torch.bool), torch.arange(8))
     gradients = []

@@ -8,11 +8,12 @@ from attention_zoo.spec import base_of
 
 # Okabe, Ito (2008) without its yellow, which white paper swallows.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# matplotlib's markers and plotly's symbols.
-MARKERS = "os^DvPX*<p>h"
+# matplotlib's markers and plotly's symbols; as many as have no factor in common with the colours.
+MARKERS = "os^DvPX*<p>hd8H"
 SYMBOLS = (
     *("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"),
-    *("triangle-left", "pentagon", "triangle-right", "hexagon"),
+    *("triangle-left", "pentagon", "triangle-right", "hexagon", "diamond-tall", "octagon"),
+    "hexagon2",
 )
 # Without a filter: the line in matplotlib and in plotly, how much of a mark matplotlib fills, and
 # what plotly appends to its symbol. With filters lines and marks each have their own turn, so that

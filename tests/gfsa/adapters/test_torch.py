@@ -159,19 +159,22 @@ def test_weights_are_those_of_the_attention():
 class Own(nn.Module):
     """Somebody's attention, with torch's kernel."""
 
-    def __init__(self):
+    def __init__(self, masked):
         super().__init__()
-        self.n_head, self.embed_dim = H, C
+        self.n_head, self.embed_dim, self.masked = H, C, masked
         self.qkv = nn.Linear(C, 3 * C)
 
     def forward(self, x):
         q, k, v = self.qkv(x).unflatten(-1, (3, H, -1)).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril() if self.masked else None
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=not self.masked)
         return y.transpose(1, 2).flatten(2)
 
 
-def test_a_module_of_ones_own_is_filtered_and_stays_causal():
-    model = disturbed(apply_gfsa(nn.Sequential(Own(), Own()).double(), "gfsa+mean", "all"))
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_module_of_ones_own_is_filtered_and_stays_causal(masked):
+    model = nn.Sequential(Own(masked), Own(masked)).double()
+    model = disturbed(apply_gfsa(model, "gfsa+mean", "all"))
     x = given().requires_grad_()
     model(x)[:, :4].sum().backward()
     assert (x.grad[:, :4] != 0).all() and not x.grad[:, 4:].any()
