@@ -239,10 +239,9 @@ def build_layer(
     attention_dropout: float = 0.0,
     causal: bool = False,
 ) -> SelfAttention | MixerLayer:
-    """The module `(x, keep=None) -> x` of a spec, projections included; of a mixer, which has what
-    it needs itself. Raises UnsupportedError
-    for an attention_dropout or a causal form that the spec does not support (`Support.dropout`,
-    `Support.causal`).
+    """The module `(x, keep=None) -> x` of a spec, projections included; a mixer has its own. Raises
+    UnsupportedError for an attention_dropout or a causal form that the spec does not support
+    (`Support.dropout`, `Support.causal`).
 
     >>> layer = build_layer("performer+gfsa", dim=16, heads=2, max_len=64)
     >>> keep = torch.arange(40) < 30  # the last ten tokens are padding

@@ -38,9 +38,7 @@ class AttentionOperator(ABC):
         self.like, self.keep = like, keep
         self.lengths: Sequence[int] = ()  # of the examples in its one sequence, if it is packed
         self.causal = False  # no row looks at a later token
-        self.cache: DecodingCache | None = (
-            None  # of the tokens before, where it has rows of new ones
-        )
+        self.cache: DecodingCache | None = None  # where it has the rows of new tokens alone
 
     @abstractmethod
     def _apply(self, v: Tensor) -> Tensor:
