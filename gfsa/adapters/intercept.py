@@ -1,9 +1,10 @@
 """Another attention where a module calls torch's own."""
 
 import types
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,19 @@ from gfsa.adapters.operator import ModelOperator, real_tokens
 PLACE = "gfsa"  # where an adapter is in the attention module, and so in the names of its weights
 
 
-class Adapter(nn.Module):
+class Call(NamedTuple):
+    """Of `scaled_dot_product_attention`, with a mask of four dimensions."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    mask: Tensor | None
+    dropout: float
+    causal: bool
+    scale: float | None
+
+
+class Adapter(nn.Module, ABC):
     """What is computed in one module where it calls `scaled_dot_product_attention`."""
 
     def __init__(self, name: str) -> None:
@@ -55,19 +68,10 @@ class Adapter(nn.Module):
             raise UnsupportedError(f"{self.name}: grouped-query attention is not supported")
         while attn_mask is not None and attn_mask.ndim < 4:
             attn_mask = attn_mask[None]
-        return self.compute(query, key, value, attn_mask, dropout_p, is_causal, scale)
+        return self.compute(Call(query, key, value, attn_mask, dropout_p, is_causal, scale))
 
-    def compute(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        mask: Tensor | None,
-        dropout: float,
-        causal: bool,
-        scale: float | None,
-    ) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def compute(self, call: Call) -> Tensor: ...  # (B, H, N, D)
 
 
 class FilterAdapter(Adapter):
@@ -77,16 +81,8 @@ class FilterAdapter(Adapter):
         super().__init__(name)
         self.filters = cast("Sequence[Filter]", nn.ModuleList(filters))
 
-    def compute(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        mask: Tensor | None,
-        dropout: float,
-        causal: bool,
-        scale: float | None,
-    ) -> Tensor:
+    def compute(self, call: Call) -> Tensor:
+        q, k, v, mask, dropout, causal, scale = call
         if dropout:
             raise UnsupportedError(dropout_error(self.name))
         kernel = partial(
@@ -126,16 +122,8 @@ class ZooAdapter(Adapter):
         if attention.needs_input:
             raise UnsupportedError(f"{name}: the attention needs the layer's input besides q and k")
 
-    def compute(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        mask: Tensor | None,
-        dropout: float,
-        causal: bool,
-        scale: float | None,
-    ) -> Tensor:
+    def compute(self, call: Call) -> Tensor:
+        q, k, v, mask, _, causal, scale = call
         if causal or (mask is not None and mask.shape[-2] != 1):
             raise UnsupportedError(
                 f"{self.name}: attentions of the zoo take a padding mask here, not a causal mask "
