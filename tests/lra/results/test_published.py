@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from attention_zoo import UsageError, names, parse_spec
+from attention_zoo import UsageError, mixer_names, names, parse_spec
 from lra.protocols import PROTOCOLS, get_protocol, override
 from lra.results.published import PUBLISHED, listed, read_published
 from lra.results.summary import accuracy_groups
@@ -69,9 +69,12 @@ def test_shares_are_shares_and_only_chance_fails():
             assert row.task == "pathx" and row.metric == "accuracy %"
 
 
+KNOWN = {*names(), *mixer_names()}
+
+
 def test_what_is_not_ours_says_why_and_only_what_is_of_our_name():
     for row in ROWS:
-        assert not row.nearest or (not row.spec and row.differs and row.nearest in names())
+        assert not row.nearest or (not row.spec and row.differs and row.nearest in KNOWN)
         assert not row.differs or row.spec or row.nearest
         if row.protocol and row.task in TASKS and not row.spec:
             assert row.nearest or row.model in ("Primal", "Primal + Transformer")
