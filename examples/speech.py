@@ -77,7 +77,7 @@ def main():
         return 100 * wrong / lengths.sum().item()
 
     example = Example(build, lambda generator: played(8, generator), loss, score, "error %")
-    compare(example, given)
+    compare(example, given, lr=3e-3)
 
 
 if __name__ == "__main__":
