@@ -31,7 +31,7 @@ class EVA(Attention):
     window: tokens a block that looks at itself (4). overlap: also at max(1, ⌊window/2⌋) tokens on
     either side. landmarks: groups, segments of consecutive real tokens (49). proposal: `default`,
     or `no-ln` without the LayerNorm.
-    These are the formulas, names and defaults of the authors' code (HKUNLP/efficient-attention,
+    These are the formulas and defaults of the authors' code (HKUNLP/efficient-attention,
     eva.py, local_attention.py). Departures: groups divide the real tokens and do not overlap, empty
     ones count for nothing, and their means are over real tokens alone; no position bias; the noise
     is one draw for a batch, made again every `redraw` steps.
