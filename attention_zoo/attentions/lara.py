@@ -29,8 +29,8 @@ class LARA(Attention):
     landmarks: means of segments of consecutive real tokens (49). proposal: `adaptive` means of
     LayerNorm(Linear(q)) and of another for k, or `mean` of q and k, without weights.
     These are the formulas of the authors' code (HKUNLP/efficient-attention, lara.py: mis-bh,
-    mis-opt, alpha_coeff), whose defaults are kept but for `proposal`, where theirs pools images and
-    ours is its `adaptive-1d`; √D is where that code has it. Departures:
+    mis-opt, alpha_coeff), and the defaults too, except one: its proposal is `pool`, for images, and
+    `adaptive` here is its `adaptive-1d`. √D is where that code has it. Departures:
     segments divide the real tokens, to which t_nc is confined, too; the noise is one draw for a
     batch, made again every `redraw` steps.
     Zheng et al. 2022 (arXiv 2204.04667).

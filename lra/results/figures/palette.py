@@ -35,6 +35,7 @@ ORDER = (
     *("local", "sparse", "longformer", "bigbird", "sinkhorn", "synthesizer", "informer"),
     *("identity", "mean", "luna", "h1d", "mra", "soft", "lara"),
     *("s4d", "s5", "mega", "hyena", "hrr", "fnet", "lstm", "mamba", "mlp-mixer"),
+    "eva",
 )
 
 
