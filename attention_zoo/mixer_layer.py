@@ -46,9 +46,17 @@ class MixerLayer(nn.Module):
         cls: type[Any] = attention_of(spec)
         given = {"heads": heads} if takes(cls, "heads") else {}
         with drawn_apart(layer):
-            self.attention: Mixer = cls(
-                dim=dim, max_len=max_len, **given, **dict(spec.attention.options)
-            )
+            try:
+                self.attention: Mixer = cls(
+                    dim=dim, max_len=max_len, **given, **dict(spec.attention.options)
+                )
+            except (
+                OverflowError,
+                TypeError,
+            ) as error:  # what torch raises for sizes beyond 64 bits
+                if "verflow" not in str(error):
+                    raise
+                raise UsageError(f"{spec}: its sizes are larger than a tensor can be") from error
         remedies = build_remedies(spec, dim=dim, heads=heads, layer=layer)
         self.on_output = cast("OnOutput | None", remedies.get("output"))
         self._term: Tensor | None = None
