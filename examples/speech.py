@@ -56,7 +56,7 @@ def errors(found, expected):
 
 
 def main():
-    given = options(__doc__, steps=2_000)
+    given = options(__doc__, steps=3_000)
     sounds, notes, lengths = played(200, torch.Generator().manual_seed(1))
 
     def build():
@@ -77,7 +77,7 @@ def main():
         return 100 * wrong / lengths.sum().item()
 
     example = Example(build, lambda generator: played(8, generator), loss, score, "error %")
-    compare(example, given, lr=3e-3)
+    compare(example, given, lr=5e-4)
 
 
 if __name__ == "__main__":

@@ -43,13 +43,13 @@ def load(folder):
     with tempfile.TemporaryDirectory() as sample:
         if folder is None:
             folder = Path(sample)
-            write(folder, {"train": 2_000, "test": 400}, seed=0)
+            write(folder, {"train": 8_000, "test": 400}, seed=0)
         texts = read(find(folder))
     return [encoded(texts[name]) for name in ("train", "test")]
 
 
 def main():
-    given = options(__doc__, steps=1_000)
+    given = options(__doc__, steps=1_600)
     (ids, labels), (test, expected) = load(given.data_dir)
 
     def build():
@@ -70,7 +70,7 @@ def main():
     def score(model):
         return accuracy(torch.cat([logits(model, part) for part in test.split(100)]), expected)
 
-    compare(Example(build, batch, loss, score, "accuracy %"), given)
+    compare(Example(build, batch, loss, score, "accuracy %"), given, lr=5e-4)
 
 
 if __name__ == "__main__":
