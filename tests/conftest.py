@@ -1,4 +1,5 @@
 import gc
+import importlib.metadata
 import importlib.util
 import signal
 from multiprocessing import forkserver
@@ -12,7 +13,11 @@ settings.register_profile("here", deadline=None)  # wall time is never asserted
 settings.load_profile("here")
 
 # torchvision from PyPI declares fakes of operators that it brings for CUDA alone.
-if importlib.util.find_spec("torchvision") and torch.version.cuda is None:
+if (
+    importlib.util.find_spec("torchvision")
+    and torch.version.cuda is None
+    and "+cpu" not in importlib.metadata.version("torchvision")
+):
     TORCHVISION = torch.library.Library("torchvision", "DEF")
     for function in ("nms", "qnms"):
         TORCHVISION.define(f"{function}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -83,34 +83,6 @@ def test_sparse_looks_at_its_window_and_its_stride(keep, stride):
 
 
 @few
-@given(keep=masks, stride=st.integers(1, 12), c=st.integers(0, 13))
-def test_sparse_fixed_looks_at_its_block_and_the_last_tokens_of_each(keep, stride, c):
-    N = keep.shape[1]
-
-    def looks(e, h, i):
-        ends = {j for j in range(N) if j % stride == 0 or j % stride >= stride - c}
-        return ends | {j for j in range(N) if j // stride == i // stride}
-
-    held_to(f"sparse:pattern=fixed,stride={stride},c={c}", N, keep, looks)
-
-
-def test_sparse_fixed_drawn_out():
-    drawn = """
-    xxxx xx
-    xxxx xx
-    xxxx xx
-    x xxxxx
-    x xxxxx
-    x xxxxx
-    x xx xx
-    """
-    q = torch.zeros(1, H, 7, D)
-    matrix = build("sparse:pattern=fixed,stride=3,c=1", N=7, dtype=torch.float32)(q, q).dense()
-    rows = ["".join("x" if entry else " " for entry in row) for row in matrix[0, 0]]
-    assert rows == [line[4:] for line in drawn.splitlines()[1:-1]]
-
-
-@few
 @given(keep=masks, block=st.integers(1, 8), random=st.integers(0, 3))
 def test_bigbird_looks_at_window_global_and_random_blocks(keep, block, random):
     N = keep.shape[1]

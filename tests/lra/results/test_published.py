@@ -9,7 +9,7 @@ import pytest
 
 from attention_zoo import UsageError, mixer_names, names, parse_spec
 from lra.protocols import PROTOCOLS, get_protocol, override
-from lra.results.published import PUBLISHED, listed, read_published
+from lra.results.published import PUBLISHED, read_published
 from lra.results.summary import accuracy_groups
 from lra.results.tables import published_tables
 from lra.tasks import TASKS
@@ -287,24 +287,3 @@ def test_what_a_protocol_of_that_name_once_was_is_not_beside_papers():
     )
     assert not tables
     assert reasons == ["ListOps: protocol skyformer had other settings when ours was run"]
-
-
-def test_listing_names_the_papers_of_an_attention_and_their_spelling():
-    found = list(listed(ROWS, ["listops", "text"]))
-    assert [row["attention"] for row in found] == sorted(row["attention"] for row in found)
-    linformer = {(row["paper"], row["spec"]) for row in found if row["attention"] == "linformer"}
-    assert linformer == {
-        (row.paper, row.spec)
-        for row in ROWS
-        if row.spec.startswith("linformer") and row.task in ("listops", "text")
-    }
-    assert ("Tay et al. 2021", "linformer:rank=16") in linformer
-    (reformer,) = [
-        row for row in found if (row["attention"], row["paper"]) == ("reformer", "Tay et al. 2021")
-    ]
-    assert not reformer["spec"] and reformer["tasks"] == "listops, text"
-    assert "Table 1" in str(reformer["tables"])
-
-
-def test_listing_leaves_out_other_tasks():
-    assert not list(listed(ROWS, ["GLUE average"]))
