@@ -206,7 +206,14 @@ def test_help_and_version(capsys):
 def test_list_names_everything(capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    for name in [*attention_zoo.names(), "+gfsa", "nystromformer", "quick", "listops"]:
+    for name in [
+        *attention_zoo.names(),
+        *attention_zoo.mixer_names(),
+        "+gfsa",
+        "nystromformer",
+        "quick",
+        "listops",
+    ]:
         assert name in out
     assert "attention dropout only where" in out and "[--set task.brackets=drop]" in out
     _, listed, *_ = out.split("protocols for listops\n\n")
