@@ -82,7 +82,8 @@ def adapter_of(model: nn.Module, name: str, module: Any, number: int, change: Ch
     if not isinstance(heads, int):
         raise UnsupportedError(f"{label}: none of {', '.join(HEADS)} was found in it")
     for extra in ("bias_k", "add_zero_attn"):
-        if getattr(module, extra, None):
+        given = getattr(module, extra, None)
+        if given is not None and given is not False:
             raise UnsupportedError(f"{label}: {extra} adds a key without a query: Ā is not square")
     dropout = attention_dropout(module)
     if not change.own:

@@ -209,6 +209,8 @@ def test_what_cannot_be_changed_is_named():
         apply_gfsa(dropped, layers="all")
     with pytest.raises(UnsupportedError, match="add_zero_attn adds a key"):
         apply_gfsa(nn.MultiheadAttention(C, H, add_zero_attn=True), layers="all")
+    with pytest.raises(UnsupportedError, match="bias_k adds a key"):
+        apply_gfsa(nn.MultiheadAttention(C, H, add_bias_kv=True), layers="all")
     with pytest.raises(UnsupportedError, match="Linear has no nn"):
         apply_gfsa(nn.Linear(2, 2))
     with pytest.raises(UsageError, match=r"self_attn .*: give max_len="):
