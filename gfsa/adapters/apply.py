@@ -62,7 +62,7 @@ class Change:
         return build_attention(self.spec, **sizes, **options)  # type: ignore[arg-type]
 
 
-def apply_gfsa(model: M, filter: str = "gfsa:K=3", layers: str = "even") -> M:
+def apply_gfsa(model: M, filter: str = "gfsa:K=3", layers: str | int = "even") -> M:
     """The same model, with H = f(Ā) in place of its attention Ā in some of its layers; changed in
     place. The model's own kernels compute Ā v. With the filter's default start H = Ā, so the
     outputs do not change until the new weights are trained.
@@ -82,7 +82,9 @@ def apply_gfsa(model: M, filter: str = "gfsa:K=3", layers: str = "even") -> M:
     return _apply(model, f"softmax+{filter}", layers, own=True)
 
 
-def apply_attention(model: M, spec: str, layers: str = "all", max_len: int | None = None) -> M:
+def apply_attention(
+    model: M, spec: str, layers: str | int = "all", max_len: int | None = None
+) -> M:
     """The same model, with an attention of the zoo (and filters on it) in place of its own in some
     of its layers; changed in place. The projections of q, k and v stay the model's.
 
@@ -97,7 +99,7 @@ def apply_attention(model: M, spec: str, layers: str = "all", max_len: int | Non
     return _apply(model, spec, layers, own=False, max_len=max_len)
 
 
-def _apply(model: M, text: str, layers: str, own: bool, max_len: int | None = None) -> M:
+def _apply(model: M, text: str, layers: str | int, own: bool, max_len: int | None = None) -> M:
     spec = parse_spec(text)
     for part in spec.filters:
         if place_of(part) != "operator":
@@ -108,7 +110,7 @@ def _apply(model: M, text: str, layers: str, own: bool, max_len: int | None = No
         if "layers" in dict(part.options):
             raise UsageError(f"{part}: give layers to the function, not to the filter")
     name = "apply_gfsa" if own else "apply_attention"
-    chosen = read_option(name, "layers", layers, FILTERS.common)
+    chosen = read_option(name, "layers", str(layers), FILTERS.common)
     change = Change(spec, chosen, own, max_len)
     libraries = (importlib.import_module(f"gfsa.adapters.{one}") for one in LIBRARIES)
     next(library for library in libraries if library.matches(model)).apply(model, change)

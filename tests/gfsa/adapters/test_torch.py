@@ -112,6 +112,8 @@ def test_parameters_layers_state_and_copies():
     apply_gfsa(model, "gfsa:learn=wK")
     changed = [i for i, layer in enumerate(model.layers, 1) if hasattr(layer.self_attn, "gfsa")]
     assert changed == [2, 4]
+    one = apply_gfsa(encoder(4), layers=3)
+    assert [hasattr(layer.self_attn, "gfsa") for layer in one.layers] == [False, False, True, False]
     learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert learned - before == 2 * H
     other = apply_gfsa(encoder(4), "gfsa:learn=wK")
